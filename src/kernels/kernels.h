@@ -14,6 +14,9 @@
 // Width-invariant: the bytes of a row depend neither on the rows beside it, nor on the number of
 // threads, nor on how a prompt was cut into steps.
 //
+// Errors: shapes are checked when a function is called (invalid_argument); what only the values
+// show (a token id past the matrix) is thrown by eval() as a std::runtime_error.
+//
 // T counts the tokens of all sequences of a step, one sequence after the other.
 namespace ominix::kernels {
 

@@ -1,0 +1,62 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace ominix::kernels {
+
+struct StartOptions {
+  int threads = 0;                  // 0: OMINIX_THREADS, else one a core
+  uint64_t cache_limit = 1u << 30;  // freed buffers that MLX keeps for reuse
+};
+
+// Prepares MLX and the thread pool. The calling thread becomes the engine thread: from then on it
+// makes every MLX call. Once a process, before the first operation; again on the same thread it
+// changes the number of threads. Errors: internal (another thread, another MLX than the pinned
+// one), invalid_argument (OMINIX_THREADS or OMINIX_ISA is not what it can be).
+void start(const StartOptions& options = {});
+
+// Errors: internal, unless the caller is the engine thread or start() was never called.
+void check_engine_thread();
+
+// Instruction sets that kernels exist for, lowest first.
+enum class Isa : uint8_t { portable, avx2, avx512, avx512_vnni };
+const char* to_string(Isa isa);
+Isa best_isa();         // that this machine has
+Isa isa();              // in use: the best, or what OMINIX_ISA or set_isa() asks for
+void set_isa(Isa isa);  // for tests; errors: unsupported on this machine
+std::vector<Isa> usable_isas();
+
+struct CpuInfo {
+  std::string model;
+  std::vector<std::string> features;  // "avx2", "fma", … as the system names them
+  int cores = 0;
+};
+CpuInfo cpu_info();
+
+struct MemoryInfo {
+  uint64_t total = 0, available = 0;  // bytes; the container's limit where it is lower
+};
+MemoryInfo memory_info();
+
+struct GpuInfo {
+  bool available = false;
+  std::string name;
+  uint64_t memory = 0;
+  std::string reason;  // why there is none
+};
+GpuInfo gpu_info();
+
+std::string mlx_version();
+std::string matmul_library();  // who answers MLX's float32 matrix products
+
+// Short measurements, a fraction of a second each. They must run on the engine thread.
+double measure_matmul();     // GFLOP/s of a 768³ float32 product through MLX
+double measure_f32_peak();   // GFLOP/s of multiply-adds in registers, all threads
+double measure_bandwidth();  // GB/s of reading memory on huge pages, all threads
+// Warns when matrix products run below a tenth of the peak: the slow library answers.
+void check_matmul();
+
+}  // namespace ominix::kernels

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <cstdint>
+
+// The one thread pool of the CPU: OpenMP, shared with oneDNN. A team belongs to the thread that
+// calls, so only MLX's CPU stream thread may enter; others send their work there (on_stream).
+namespace ominix::kernels {
+
+int threads();
+void set_threads(int count);  // at least 1
+
+namespace detail {
+using Chunk = void (*)(const void* context, int64_t begin, int64_t end, int thread);
+void parallel(int64_t units, int64_t chunk, const void* context, Chunk run);
+}  // namespace detail
+
+// Calls f(begin, end, thread) until [0, units) is covered, `chunk` units at a time. f must not
+// throw. Which thread runs which chunk is open: results must not depend on it.
+// Errors: internal, when called from a second thread.
+template <class F>
+void parallel(int64_t units, int64_t chunk, const F& f) {
+  detail::parallel(units, chunk, &f,
+                   [](const void* context, int64_t begin, int64_t end, int thread) {
+                     (*static_cast<const F*>(context))(begin, end, thread);
+                   });
+}
+
+}  // namespace ominix::kernels

@@ -1,0 +1,126 @@
+#include "sources.h"
+#include "support/expect_error.h"
+
+namespace ominix::kernels {
+namespace {
+
+std::vector<float> product(const std::vector<float>& x, const std::vector<float>& w, int64_t m,
+                           int64_t n, int64_t k) {
+  std::vector<float> y(m * n);
+  for (int64_t i = 0; i < m; i++) {
+    for (int64_t j = 0; j < n; j++) {
+      double sum = 0;
+      for (int64_t l = 0; l < k; l++) sum += static_cast<double>(x[i * k + l]) * w[j * k + l];
+      y[i * n + j] = static_cast<float>(sum);
+    }
+  }
+  return y;
+}
+
+// Exact: float32 rounding. Fast: activations rounded to 8 bits, at most 1/254 of their group's
+// largest value each.
+constexpr double kExact = 3e-6, kFast = 1.5e-2;
+
+TEST(Linear, MatchesTheDefinition) {
+  for_each_isa([] {
+    for (const Encoding& e : all_encodings()) {
+      SCOPED_TRACE(name(e));
+      for (const auto& [m, rows, cols] :
+           {std::tuple<int, int64_t, int64_t>{1, 1, 32}, {3, 37, 300}, {33, 50, 512}}) {
+        const int64_t k = columns(e, cols);
+        const RandomMatrix w(e, rows, k, rows);
+        const Matrix matrix = Matrix::pack(w.source());
+        const array x = random_array({m, static_cast<int>(k)}, 7);
+        const auto want = product(values(x), w.values(), m, rows, k);
+        {
+          ArithmeticScope exact(Arithmetic::exact);
+          EXPECT_LT(relative_error(values(linear(x, matrix)), want), kExact);
+        }
+        EXPECT_LT(relative_error(values(linear(x, matrix)), want), kFast);
+      }
+    }
+  });
+}
+
+TEST(Linear, DenseOddShapes) {
+  for_each_isa([] {
+    for (const auto& [m, rows, cols] :
+         {std::tuple{1, 1, 1}, {2, 15, 3}, {5, 17, 31}, {19, 33, 129}, {64, 100, 77}}) {
+      const array w = random_array({rows, cols}, 1), x = random_array({m, cols}, 2);
+      const array b = random_array({rows}, 3);
+      auto want = product(values(x), values(w), m, rows, cols);
+      const auto bias = values(b);
+      for (size_t i = 0; i < want.size(); i++) want[i] += bias[i % rows];
+      EXPECT_LT(relative_error(values(linear(x, Matrix::dense(w), b)), want), kExact);
+    }
+  });
+}
+
+// The contract that batching, chunked prefill and prefix reuse stand on.
+TEST(Linear, RowsDoNotDependOnTheirNeighbours) {
+  for_each_isa([] {
+    for (const Encoding& e : all_encodings()) {
+      SCOPED_TRACE(name(e));
+      const int k = static_cast<int>(columns(e, 288)), rows = 75;
+      const RandomMatrix w(e, rows, k, 3);
+      const Matrix matrix = Matrix::pack(w.source());
+      for (const Arithmetic arithmetic : {Arithmetic::fast, Arithmetic::exact}) {
+        ArithmeticScope scope(arithmetic);
+        const array x = random_array({41, k}, 9);
+        start({.threads = 1});
+        const auto all = values(linear(x, matrix));
+        for (const int threads : {1, 2, 3}) {
+          start({.threads = threads});
+          for (const int m : {1, 2, 3, 4, 7, 8, 16, 17, 33, 41}) {
+            const int first = 41 - m;
+            const auto part = values(linear(mx::slice(x, {first, 0}, {41, k}), matrix));
+            EXPECT_TRUE(same_bytes(part, {all.begin() + first * rows, all.end()}))
+                << m << " rows, " << threads << " threads";
+          }
+        }
+      }
+    }
+  });
+}
+
+TEST(Linear, TakesAnyInput) {
+  const array w = random_array({20, 32}, 1);
+  const Matrix matrix = Matrix::dense(w);
+  const array x = random_array({2, 3, 32}, 2);
+  const array y = linear(x, matrix);
+  EXPECT_EQ(y.shape(), (mx::Shape{2, 3, 20}));
+  const array turned = mx::transpose(mx::contiguous(mx::transpose(mx::reshape(x, {6, 32}))));
+  EXPECT_TRUE(same_bytes(values(linear(turned, matrix)), values(y)));
+  EXPECT_EQ(linear(mx::zeros({0, 32}), matrix).shape(), (mx::Shape{0, 20}));
+  EXPECT_TRUE(values(linear(mx::zeros({0, 32}), matrix)).empty());
+  EXPECT_ERROR(linear(random_array({2, 31}, 1), matrix), ErrorCode::invalid_argument, "32 inputs");
+  EXPECT_ERROR(linear(x, matrix, random_array({19}, 1)), ErrorCode::invalid_argument, "20 values");
+}
+
+TEST(Embedding, GivesRows) {
+  for_each_isa([] {
+    for (const Encoding& e : all_encodings()) {
+      SCOPED_TRACE(name(e));
+      const int64_t k = columns(e, 90);
+      const RandomMatrix w(e, 40, k, 3);
+      const Matrix matrix = Matrix::pack(w.source());
+      const auto all = w.values();
+      std::vector<float> want;
+      const std::vector<int32_t> ids = {0, 39, 17, 17, 1};
+      for (const int id : ids) want.insert(want.end(), &all[id * k], &all[id * k] + k);
+      EXPECT_TRUE(same_bytes(values(embedding(array(ids.begin(), {5}), matrix)), want));
+    }
+  });
+}
+
+TEST(Embedding, RefusesUnknownIds) {
+  const Matrix matrix = Matrix::dense(random_array({40, 8}, 1));
+  for (const int id : {-1, 40}) {
+    array rows = embedding(array({id}), matrix);
+    EXPECT_EVAL_ERROR(rows.eval(), "expected 0 to 39");
+  }
+  EXPECT_ERROR(embedding(random_array({3}, 1), matrix), ErrorCode::invalid_argument, "int32");
+}
+
+}  // namespace
+}  // namespace ominix::kernels
