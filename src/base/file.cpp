@@ -30,6 +30,15 @@ void write_all(int fd, const std::filesystem::path& path, std::span<const std::b
   }
 }
 
+int64_t modified_ns(const struct stat& info) {
+#ifdef __APPLE__
+  const timespec& time = info.st_mtimespec;
+#else
+  const timespec& time = info.st_mtim;
+#endif
+  return int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
+}
+
 }  // namespace
 
 File::File(std::filesystem::path path) : path_(std::move(path)) {
@@ -42,15 +51,20 @@ File::File(std::filesystem::path path) : path_(std::move(path)) {
     throw io_error("read", path_, error);
   }
   size_ = static_cast<uint64_t>(info.st_size);
+  modified_ = modified_ns(info);
 }
 
 File::File(File&& other) noexcept
-    : path_(std::move(other.path_)), fd_(std::exchange(other.fd_, -1)), size_(other.size_) {}
+    : path_(std::move(other.path_)),
+      fd_(std::exchange(other.fd_, -1)),
+      size_(other.size_),
+      modified_(other.modified_) {}
 
 File& File::operator=(File&& other) noexcept {
   std::swap(path_, other.path_);
   std::swap(fd_, other.fd_);
   std::swap(size_, other.size_);
+  std::swap(modified_, other.modified_);
   return *this;
 }
 
@@ -75,6 +89,12 @@ void File::read_at(uint64_t offset, std::span<std::byte> out) const {
     }
     out = out.subspan(static_cast<size_t>(n));
     offset += static_cast<uint64_t>(n);
+  }
+  struct stat now{};
+  if (::fstat(fd_, &now) != 0) throw io_error("read", path_, errno);
+  if (static_cast<uint64_t>(now.st_size) != size_ || modified_ns(now) != modified_) {
+    throw fail(ErrorCode::corrupt_data, "file: '{}' changed after it was opened, open it again",
+               path_.string());
   }
 }
 

@@ -10,7 +10,8 @@
 namespace ominix {
 
 // A file opened for reading. Reads are by offset, complete or an Error: a short read, an I/O error
-// or a file that changed size since it was opened never yields bytes. Thread-safe for reading.
+// or a file that changed since it was opened (size or time) never yields bytes. Thread-safe for
+// reading.
 class File {
  public:
   // Errors: not_found, io (no permission, a directory, …).
@@ -22,7 +23,7 @@ class File {
   const std::filesystem::path& path() const { return path_; }
   uint64_t size() const { return size_; }
 
-  // Fills all of `out` from `offset`. Errors: corrupt_data (past the end), io.
+  // Fills all of `out` from `offset`. Errors: corrupt_data (past the end, changed), io.
   void read_at(uint64_t offset, std::span<std::byte> out) const;
 
   // Tells the kernel that these bytes are wanted soon, or will not be wanted again.
@@ -33,6 +34,7 @@ class File {
   std::filesystem::path path_;
   int fd_ = -1;
   uint64_t size_ = 0;
+  int64_t modified_ = 0;  // nanoseconds
 };
 
 // The whole file as text. Errors: those of File; too_big when it has more than `max_bytes`.

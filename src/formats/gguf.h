@@ -30,7 +30,7 @@ class Gguf {
   const GgufMetadata& metadata() const { return metadata_; }
   const std::vector<TensorInfo>& tensors() const {
     return tensors_;
-  }                                                     // in the order of their bytes
+  }  // in the order of their bytes
   const TensorInfo* find(std::string_view name) const;  // or nullptr
 
   // Fills `out` with the tensor's bytes from `offset` (in bytes, within the tensor).
@@ -45,5 +45,9 @@ class Gguf {
   std::vector<TensorInfo> tensors_;
   std::vector<uint32_t> by_name_;  // indices of tensors_, names ascending
 };
+
+// All parts of one model, from the files that find_checkpoint() found; the first has the metadata.
+// Errors: those of Gguf; corrupt_data (a part of something else, a tensor in two parts).
+std::vector<Gguf> open_gguf(std::span<const std::filesystem::path> parts);
 
 }  // namespace ominix::formats

@@ -30,7 +30,7 @@ class Safetensors {
 
   const std::vector<TensorInfo>& tensors() const {
     return tensors_;
-  }                                                     // in the order of their bytes
+  }  // in the order of their bytes
   const TensorInfo* find(std::string_view name) const;  // or nullptr
   const std::map<std::string, std::string>& metadata() const { return metadata_; }
 

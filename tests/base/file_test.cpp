@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <chrono>
 
 #include "support/expect_error.h"
 #include "support/temp_dir.h"
@@ -36,6 +37,21 @@ TEST(File, NoticesAFileThatShrank) {
   std::filesystem::resize_file(path, 4);
   std::array<std::byte, 10> out;
   EXPECT_ERROR(file.read_at(0, out), ErrorCode::corrupt_data, "became shorter");
+}
+
+TEST(File, NoticesAFileThatWasWrittenTo) {
+  testing::TempDir dir;
+  const auto path = dir.write("a", "1234567890");
+  std::array<std::byte, 10> out;
+  {
+    const File file(path);
+    dir.write("a", "1234567890+");
+    EXPECT_ERROR(file.read_at(0, out), ErrorCode::corrupt_data, "changed after it was opened");
+  }
+  const File file(path);
+  std::filesystem::last_write_time(
+      path, std::filesystem::file_time_type::clock::now() - std::chrono::hours(1));
+  EXPECT_ERROR(file.read_at(0, out), ErrorCode::corrupt_data, "changed after it was opened");
 }
 
 TEST(File, ReadTextHasALimit) {

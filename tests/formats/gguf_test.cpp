@@ -282,6 +282,31 @@ TEST(GgufB03, Alignment) {
   }
 }
 
+TEST(GgufSplit, PartsBelongTogether) {
+  testing::TempDir dir;
+  const auto part = [&](std::string_view file, uint16_t number, uint16_t count,
+                        std::string_view tensor) {
+    return dir.write(file, GgufBuilder()
+                               .key("split.no", number)
+                               .key("split.count", count)
+                               .key("split.tensors.count", int32_t{2})
+                               .tensor(tensor, DType::i8, {1}, "x")
+                               .build());
+  };
+  using Paths = std::vector<std::filesystem::path>;
+  const Paths parts = {part("a", 0, 2, "v"), part("b", 1, 2, "w")};
+  EXPECT_EQ(open_gguf(parts).size(), 2u);
+  EXPECT_ERROR(open_gguf(Paths{parts[1], parts[0]}), ErrorCode::corrupt_data,
+               "says it is part 2 of 2, expected part 1 of 2");
+  EXPECT_ERROR(open_gguf(Paths{parts[0]}), ErrorCode::corrupt_data, "part 1 of 2");
+  part("b", 1, 2, "v");
+  EXPECT_ERROR(open_gguf(parts), ErrorCode::corrupt_data, "tensor 'v' stands in");
+  dir.write("b", GgufBuilder().key("split.no", 1u).key("split.count", 2u).build());
+  EXPECT_ERROR(open_gguf(parts), ErrorCode::corrupt_data, "hold 1 tensors, expected 2");
+  const auto plain = dir.write("c", GgufBuilder().tensor("w", DType::i8, {1}, "x").build());
+  EXPECT_EQ(open_gguf(Paths{plain}).size(), 1u);
+}
+
 TEST(GgufB11, AFileThatShrinksIsAnErrorNotASignal) {
   testing::TempDir dir;
   const auto path =

@@ -1,0 +1,130 @@
+#include "formats/check.h"
+
+#include <algorithm>
+#include <array>
+#include <new>
+#include <nlohmann/json.hpp>
+#include <vector>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "formats/checkpoint_files.h"
+#include "formats/config.h"
+#include "formats/gguf.h"
+#include "formats/gguf_vocabulary.h"
+#include "formats/safetensors.h"
+#include "formats/shown.h"
+
+namespace ominix::formats {
+namespace {
+
+namespace fs = std::filesystem;
+
+template <class Source>
+void read_all(const Source& file) {
+  std::vector<std::byte> piece(1u << 20);
+  for (const TensorInfo& t : file.tensors()) {
+    for (uint64_t at = 0; at < t.bytes; at += piece.size()) {
+      file.read(t, at, std::span(piece).first(std::min<uint64_t>(piece.size(), t.bytes - at)));
+    }
+  }
+}
+
+void check_gguf(const fs::path& path) {
+  const Gguf file(path);
+  check_vocabulary(file.metadata(), fmt::format("gguf: '{}'", shown(path.string())));
+  read_all(file);
+}
+
+void check_safetensors(const fs::path& path) { read_all(Safetensors(path)); }
+
+// Every tensor of the index must stand in the shard that the index names.
+void check_index(const fs::path& path) {
+  SafetensorsIndex index = read_safetensors_index(path);
+  const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
+  std::stable_sort(index.tensors.begin(), index.tensors.end(),
+                   [](const auto& a, const auto& b) { return a.second < b.second; });
+  auto at = index.tensors.begin();
+  for (uint32_t i = 0; i < index.files.size(); ++i) {
+    const Safetensors shard(resolve_inside(folder, index.files[i]));
+    for (; at != index.tensors.end() && at->second == i; ++at) {
+      if (!shard.find(at->first)) {
+        throw fail(ErrorCode::corrupt_data, "index: '{}': tensor '{}' is not in '{}'",
+                   shown(path.string()), shown(at->first), shown(index.files[i]));
+      }
+    }
+    read_all(shard);
+  }
+}
+
+void check_folder(const fs::path& folder) {
+  std::error_code ignored;
+  if (fs::exists(folder / "config.json", ignored)) {
+    check_config(read_config(resolve_inside(folder, "config.json")));
+  }
+  const CheckpointFiles found = find_checkpoint(folder);
+  if (!found.index.empty()) return check_index(found.index);
+  if (found.kind == CheckpointFiles::Kind::gguf) {
+    const auto parts = open_gguf(found.files);
+    check_vocabulary(parts.front().metadata(),
+                     fmt::format("gguf: '{}'", shown(found.files.front().string())));
+    for (const Gguf& part : parts) read_all(part);
+    return;
+  }
+  for (const fs::path& file : found.files) check_safetensors(file);
+}
+
+void check(const fs::path& path) {
+  std::error_code ignored;
+  if (fs::is_directory(path, ignored)) return check_folder(path);
+  const std::string name = path.filename().string();
+  if (name.ends_with(".index.json")) return check_index(path);
+  if (name.ends_with("config.json")) {
+    const Config config = read_config(path);
+    if (name == "config.json") check_config(config);
+    return;
+  }
+  if (name.ends_with(".json")) {
+    const std::string text = read_text(path);
+    parse_json(text, fmt::format("json: '{}'", shown(path.string())));
+    return;
+  }
+  const File file(path);
+  std::array<char, 4> magic{};
+  if (file.size() >= magic.size()) file.read_at(0, std::as_writable_bytes(std::span(magic)));
+  const bool gguf = std::string_view(magic.data(), magic.size()) == "GGUF";
+  if (gguf || path.extension() == ".gguf") return check_gguf(path);
+  check_safetensors(path);
+}
+
+std::string_view code_of(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::too_big:
+    case ErrorCode::out_of_memory:
+      return "too_big";
+    case ErrorCode::unsupported:
+      return "unsupported";
+    case ErrorCode::io:
+    case ErrorCode::not_found:
+      return "unreadable";
+    default:
+      return "malformed";
+  }
+}
+
+}  // namespace
+
+CheckReport check_file(const fs::path& path) {
+  try {
+    check(path);
+    return {};
+  } catch (const Error& e) {
+    return {false, code_of(e.code()), e.what()};
+  } catch (const std::bad_alloc&) {
+    return {false, "too_big",
+            fmt::format("check: '{}' needs more memory than there is", shown(path.string()))};
+  }
+}
+
+}  // namespace ominix::formats
