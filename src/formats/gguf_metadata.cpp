@@ -46,12 +46,12 @@ const StringArray& GgufMetadata::require_strings(std::string_view key) const {
 }
 
 void GgufMetadata::throw_missing(std::string_view key) const {
-  throw fail(ErrorCode::corrupt_data, "{}: no key '{}'", where_, key);
+  throw fail(ErrorCode::corrupt_data, "{}: no key '{}'", where_, shown(key));
 }
 
 void GgufMetadata::throw_type(std::string_view key, const GgufValue& found,
                               std::string_view expected) const {
-  throw fail(ErrorCode::corrupt_data, "{}: key '{}' is {}, expected {}", where_, key,
+  throw fail(ErrorCode::corrupt_data, "{}: key '{}' is {}, expected {}", where_, shown(key),
              describe(found), expected);
 }
 
@@ -62,7 +62,7 @@ void GgufMetadata::throw_range(std::string_view key, const GgufValue& found) con
         return "a number";
       },
       found);
-  throw fail(ErrorCode::corrupt_data, "{}: key '{}' has {} out of range", where_, key, text);
+  throw fail(ErrorCode::corrupt_data, "{}: key '{}' has {} out of range", where_, shown(key), text);
 }
 
 }  // namespace ominix::formats

@@ -50,7 +50,8 @@ TEST(ConfigB08, ValuesThatNoModelHas) {
     EXPECT_ERROR(check(fmt::format(R"({{"rope_scaling":{{"factor":{}}}}})", value)),
                  ErrorCode::corrupt_data, "rope_scaling.factor is ");
   }
-  EXPECT_ERROR(check(R"({"rope_scaling":2})"), ErrorCode::corrupt_data, "rope_scaling is 2, expected an object");
+  EXPECT_ERROR(check(R"({"rope_scaling":2})"), ErrorCode::corrupt_data,
+               "rope_scaling is 2, expected an object");
   EXPECT_ERROR(check(R"({"text_config":{"hidden_size":0}})"), ErrorCode::corrupt_data,
                "text_config.hidden_size is 0");
 }

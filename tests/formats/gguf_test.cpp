@@ -92,6 +92,15 @@ TEST(Gguf, MetadataConvertsNumbersThatFitAndNothingElse) {
   EXPECT_ERROR(m.find_strings("list"), ErrorCode::corrupt_data, "expected an array of string");
 }
 
+// Found by the fuzzer: keys of the file itself in messages.
+TEST(Gguf, MetadataErrorsStayOnOneLine) {
+  testing::TempDir dir;
+  const Gguf file(dir.write("a.gguf", GgufBuilder().key("a\nb", "x").key("c\nd", -1).build()));
+  EXPECT_ERROR(file.metadata().require<int>("a\nb"), ErrorCode::corrupt_data, "a\\u000ab");
+  EXPECT_ERROR(file.metadata().require<unsigned>("c\nd"), ErrorCode::corrupt_data, "c\\u000ad");
+  EXPECT_ERROR(file.metadata().require<int>("e\nf"), ErrorCode::corrupt_data, "e\\u000af");
+}
+
 TEST(Gguf, TensorsOfVersion2AndOtherAlignments) {
   testing::TempDir dir;
   GgufBuilder b;
