@@ -31,17 +31,6 @@ void nibbles(const uint8_t* p, int count, uint8_t* q) {
   for (int j = 0; j < count; j++) q[j] = p[j] & 15, q[j + count] = p[j] >> 4;
 }
 
-// The scale (low) and min (high) numbers of Q4_K and Q5_K.
-void k_scales(const uint8_t* s, int j, int& scale, int& min) {
-  if (j < 4) {
-    scale = s[j] & 63;
-    min = s[j + 4] & 63;
-  } else {
-    scale = (s[j + 4] & 15) | (s[j - 4] >> 6) << 4;
-    min = (s[j + 4] >> 4) | (s[j] >> 6) << 4;
-  }
-}
-
 void decode_q2_k(const uint8_t* b, uint8_t* q, float* scale, float* min) {
   const float d = half_at(b + 80), dmin = half_at(b + 82);
   for (int g = 0; g < 16; g++) {
@@ -56,11 +45,8 @@ void decode_q2_k(const uint8_t* b, uint8_t* q, float* scale, float* min) {
 
 void decode_q3_k(const uint8_t* b, uint8_t* q, float* scale) {
   const float d = half_at(b + 108);
-  const uint8_t* s = b + 96;
   for (int j = 0; j < 16; j++) {
-    const int low = j < 8 ? s[j] & 15 : s[j - 8] >> 4;
-    const int high = s[8 + j % 4] >> (2 * (j / 4)) & 3;
-    scale[j] = d * static_cast<float>((low | high << 4) - 32);
+    scale[j] = d * static_cast<float>(static_cast<int8_t>(q3_k_scale(b, j)));
   }
   for (int i = 0; i < 256; i++) {
     const int half = i / 128, in = i % 128, shift = in / 32;
@@ -74,7 +60,7 @@ void decode_q45_k(const uint8_t* b, bool five, uint8_t* q, float* scale, float* 
   const uint8_t *high = b + 16, *low = five ? b + 48 : b + 16;
   for (int j = 0; j < 8; j++) {
     int s, m;
-    k_scales(b + 4, j, s, m);
+    q4_k_scales(b + 4, j, s, m);
     scale[j] = d * static_cast<float>(s);
     min[j] = -(dmin * static_cast<float>(m));
     for (int l = 0; l < 32; l++) {
@@ -137,10 +123,8 @@ void decode_block(DType type, const uint8_t* b, uint8_t* q, float* scale, float*
       return decode_q6_k(b, q, scale);
     case DType::iq4_xs: {
       const float d = half_at(b);
-      const uint16_t high = load16(b + 2);
       for (int j = 0; j < 8; j++) {
-        const int s = (b[4 + j / 2] >> (4 * (j % 2)) & 15) | (high >> (2 * j) & 3) << 4;
-        scale[j] = d * static_cast<float>(s - 32);
+        scale[j] = d * static_cast<float>(static_cast<int8_t>(iq4_xs_scale(b, j)));
         nibbles(b + 8 + 16 * j, 16, q + 32 * j);
       }
       return;
@@ -198,6 +182,28 @@ Error no_kernel(const Encoding& e) {
 }
 
 }  // namespace
+
+void q4_k_scales(const uint8_t* s, int j, int& scale, int& min) {
+  if (j < 4) {
+    scale = s[j] & 63;
+    min = s[j + 4] & 63;
+  } else {
+    scale = (s[j + 4] & 15) | (s[j - 4] >> 6) << 4;
+    min = (s[j + 4] >> 4) | (s[j] >> 6) << 4;
+  }
+}
+
+uint8_t q3_k_scale(const uint8_t* b, int j) {
+  const uint8_t* s = b + 96;
+  const int low = j < 8 ? s[j] & 15 : s[j - 8] >> 4;
+  const int high = s[8 + j % 4] >> (2 * (j / 4)) & 3;
+  return static_cast<uint8_t>((low | high << 4) - 32);
+}
+
+uint8_t iq4_xs_scale(const uint8_t* b, int j) {
+  const int low = b[4 + j / 2] >> (4 * (j % 2)) & 15, high = load16(b + 2) >> (2 * j) & 3;
+  return static_cast<uint8_t>((low | high << 4) - 32);
+}
 
 float f16_to_float(uint16_t bits) {
   const uint32_t sign = (bits & 0x8000u) << 16;

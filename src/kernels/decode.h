@@ -40,6 +40,12 @@ void decode_row(const Encoding& encoding, const std::byte* const planes[3], int6
 void decode_values(const Encoding& encoding, const std::byte* const planes[3], int64_t cols,
                    float* out);
 
+// Group j's scale (and min) in the packed numbers of a super block: Q4_K's and Q5_K's from their 12
+// bytes, the others from the block, as a signed byte.
+void q4_k_scales(const uint8_t* packed, int j, int& scale, int& min);
+uint8_t q3_k_scale(const uint8_t* block, int j);
+uint8_t iq4_xs_scale(const uint8_t* block, int j);
+
 float f16_to_float(uint16_t bits);
 inline float bf16_to_float(uint16_t bits) {
   return __builtin_bit_cast(float, static_cast<uint32_t>(bits) << 16);

@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <cstring>
 #include <vector>
 
 #include "base/error.h"
@@ -13,15 +15,84 @@ namespace mx = mlx::core;
 
 thread_local Arithmetic t_arithmetic = Arithmetic::fast;
 
-// Eight running sums, so that the compiler may use vectors; always the same order.
-float dot(const float* a, const float* b, int64_t n) {
-  float sum[8] = {};
-  int64_t i = 0;
-  for (; i + 8 <= n; i += 8) {
-    for (int j = 0; j < 8; j++) sum[j] += a[i + j] * b[i + j];
+// Rows of activations that share one pass over a panel; bounds the scratch memory of a thread.
+constexpr int64_t kRows = 512;
+// From here on a panel is unpacked once for all rows, below it each row reads it packed.
+constexpr int64_t kUnpackFrom = 3;
+
+struct Product {
+  const Table& table;
+  const MatrixData& w;
+  const float* x;          // (m, cols)
+  const ActBlock* blocks;  // (m, blocks), fast quantized products only
+  int64_t m;
+};
+
+void fast_rows(const Product& p, int64_t panel, int64_t first, int64_t rows, float* acc) {
+  const FormatKernels& f = p.table.formats[static_cast<int>(p.w.format)];
+  const int64_t blocks = p.w.blocks();
+  const ActBlock* x = p.blocks + first * blocks;
+  if (rows < kUnpackFrom) {
+    for (int64_t r = 0; r < rows; r++) {
+      f.row(p.w.panel(panel), blocks, x + r * blocks, acc + r * kLanes);
+    }
+    return;
   }
-  for (; i < n; i++) sum[i % 8] += a[i] * b[i];
-  return ((sum[0] + sum[4]) + (sum[2] + sum[6])) + ((sum[1] + sum[5]) + (sum[3] + sum[7]));
+  Stage stage;
+  for (int64_t b = 0; b < blocks; b += Stage::kBlocks) {
+    const int count = static_cast<int>(std::min<int64_t>(Stage::kBlocks, blocks - b));
+    f.unpack(p.w.panel(panel), b, count, stage);
+    p.table.tile_i8(f, stage, count, x + b, blocks, rows, acc);
+  }
+}
+
+void exact_rows(const Product& p, int64_t panel, int64_t first, int64_t rows, float* acc) {
+  const int64_t cols = p.w.cols;
+  const float* x = p.x + first * cols;
+  const uint8_t* bytes = p.w.bytes(panel);
+  switch (p.w.format) {
+    case Format::f32:
+      return p.table.tile_f32(reinterpret_cast<const float*>(bytes), cols, x, cols, rows, acc);
+    case Format::f16:
+      return p.table.tile_f16(reinterpret_cast<const uint16_t*>(bytes), cols, x, cols, rows, acc);
+    case Format::bf16:
+      return p.table.tile_bf16(reinterpret_cast<const uint16_t*>(bytes), cols, x, cols, rows, acc);
+    default:
+      break;
+  }
+  alignas(64) float values[Stage::kBlocks * kDepth * kLanes];
+  for (int64_t b = 0; b < p.w.blocks(); b += Stage::kBlocks) {
+    const int count = static_cast<int>(std::min<int64_t>(Stage::kBlocks, p.w.blocks() - b));
+    p.w.values(p.table, panel, b, count, values);
+    const int64_t k = b * kDepth;
+    p.table.tile_f32(values, std::min<int64_t>(count * kDepth, cols - k), x + k, cols, rows, acc);
+  }
+}
+
+void multiply(const Product& p, const float* bias, float* y) {
+  const int64_t n = p.w.rows, panels = p.w.panels();
+  // Enough chunks for the faster thread to take over from the slower one.
+  const int64_t chunk = std::clamp<int64_t>(panels / (threads() * 8), 1, 64);
+  parallel(panels, chunk, [&](int64_t begin, int64_t end, int) {
+    alignas(64) float acc[kRows * kLanes];
+    for (int64_t panel = begin; panel < end; panel++) {
+      const int64_t column = panel * kLanes, width = std::min<int64_t>(kLanes, n - column);
+      for (int64_t first = 0; first < p.m; first += kRows) {
+        const int64_t rows = std::min(kRows, p.m - first);
+        std::memset(acc, 0, rows * kLanes * sizeof(float));
+        if (p.blocks) {
+          fast_rows(p, panel, first, rows, acc);
+        } else {
+          exact_rows(p, panel, first, rows, acc);
+        }
+        for (int64_t r = 0; r < rows; r++) {
+          float* out = y + (first + r) * n + column;
+          const float* from = acc + r * kLanes;
+          for (int64_t i = 0; i < width; i++) out[i] = bias ? from[i] + bias[column + i] : from[i];
+        }
+      }
+    }
+  });
 }
 
 }  // namespace
@@ -46,22 +117,24 @@ array linear(const array& x, const Matrix& weight, const std::optional<array>& b
   shape.back() = static_cast<int>(rows);
   std::vector<array> inputs{as_float(x)};
   if (bias) inputs.push_back(as_float(*bias));
-  const int64_t count = x.size() / cols;
+  const int64_t m = static_cast<int64_t>(x.size()) / cols;
   return host_op("linear", std::move(inputs), std::move(shape), mx::float32,
-                 [weight, count, rows, cols](auto in, auto out) {
-                   const auto* x = static_cast<const float*>(in[0]);
-                   const auto* bias = in.size() > 1 ? static_cast<const float*>(in[1]) : nullptr;
-                   auto* y = static_cast<float*>(out[0]);
-                   parallel(rows, 16, [&](int64_t begin, int64_t end, int) {
-                     std::vector<float> w(cols);
-                     for (int64_t r = begin; r < end; r++) {
-                       weight.data().row_values(r, w.data());
-                       for (int64_t m = 0; m < count; m++) {
-                         y[m * rows + r] =
-                             dot(x + m * cols, w.data(), cols) + (bias ? bias[r] : 0.0f);
+                 [weight, m, arithmetic = t_arithmetic](auto in, auto out) {
+                   const MatrixData& w = weight.data();
+                   Product p{table(), w, static_cast<const float*>(in[0]), nullptr, m};
+                   std::vector<ActBlock> blocks;
+                   if (!w.dense() && arithmetic == Arithmetic::fast) {
+                     const int64_t count = w.blocks();
+                     blocks.resize(m * count);
+                     parallel(m, 8, [&](int64_t begin, int64_t end, int) {
+                       for (int64_t r = begin; r < end; r++) {
+                         p.table.quantize(p.x + r * w.cols, w.cols, blocks.data() + r * count);
                        }
-                     }
-                   });
+                     });
+                     p.blocks = blocks.data();
+                   }
+                   multiply(p, in.size() > 1 ? static_cast<const float*>(in[1]) : nullptr,
+                            static_cast<float*>(out[0]));
                  });
 }
 
@@ -79,8 +152,12 @@ array embedding(const array& ids, const Matrix& weight) {
                        throw fail(ErrorCode::invalid_argument,
                                   "kernels: token id {}, expected 0 to {}", id[i], rows - 1);
                      }
-                     weight.data().row_values(id[i], static_cast<float*>(out[0]) + i * cols);
                    }
+                   parallel(count, 8, [&](int64_t begin, int64_t end, int) {
+                     for (int64_t i = begin; i < end; i++) {
+                       read_row(weight.data(), id[i], static_cast<float*>(out[0]) + i * cols);
+                     }
+                   });
                  });
 }
 

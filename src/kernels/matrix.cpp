@@ -1,12 +1,16 @@
 #include "kernels/matrix.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
+#include <exception>
+#include <mutex>
+#include <vector>
 
 #include "base/error.h"
-#include "kernels/decode.h"
 #include "kernels/host_op.h"
 #include "kernels/matrix_data.h"
+#include "kernels/parallel.h"
 #include "mlx/ops.h"
 #include "mlx/transforms.h"
 
@@ -93,23 +97,37 @@ uint64_t MatrixSource::row_bytes(int plane) const {
   return 0;
 }
 
-void MatrixData::row_values(int64_t row, float* out) const {
-  const std::byte* at[3];
-  for (int p = 0; p < 3; p++) at[p] = planes[p].data() + row * row_bytes[p];
-  decode_values(encoding, at, cols, out);
-}
-
 Matrix Matrix::pack(const MatrixSource& source) {
   check(source);
   auto data = std::make_shared<MatrixData>();
-  data->encoding = source.encoding;
-  data->rows = source.rows;
-  data->cols = source.cols;
-  for (int p = 0; p < source.planes(); p++) {
-    data->row_bytes[p] = source.row_bytes(p);
-    data->planes[p] = Arena(data->row_bytes[p] * source.rows);
-    if (source.rows > 0) source.read(p, 0, source.rows, data->planes[p].data());
-  }
+  plan(source, *data);
+  std::exception_ptr error;
+  std::mutex guard;
+  std::atomic<bool> failed{false};
+  on_stream([&] {
+    parallel(data->panels(), 4, [&](int64_t begin, int64_t end, int) {
+      if (failed) return;
+      try {
+        std::vector<std::byte> planes[3];
+        for (int64_t panel = begin; panel < end; panel++) {
+          const int64_t first = panel * kLanes;
+          const int count = static_cast<int>(std::min<int64_t>(kLanes, source.rows - first));
+          const std::byte* at[3];
+          for (int p = 0; p < 3; p++) {
+            planes[p].resize(source.row_bytes(p) * kLanes);
+            at[p] = planes[p].data();
+            if (p < source.planes()) source.read(p, first, count, planes[p].data());
+          }
+          pack_panel(source, at, count, panel, *data);
+        }
+      } catch (...) {
+        const std::lock_guard lock(guard);
+        if (!error) error = std::current_exception();
+        failed = true;
+      }
+    });
+  });
+  if (error) std::rethrow_exception(error);
   return Matrix(std::move(data));
 }
 
@@ -133,17 +151,15 @@ Matrix Matrix::dense(const array& weight) {
 int64_t Matrix::rows() const { return data_->rows; }
 int64_t Matrix::cols() const { return data_->cols; }
 
-uint64_t Matrix::bytes() const {
-  uint64_t sum = 0;
-  for (const Arena& plane : data_->planes) sum += plane.size();
-  return sum;
-}
+uint64_t Matrix::bytes() const { return data_->memory.size(); }
 
 array Matrix::dequantize() const {
   const mx::Shape shape{static_cast<int>(rows()), static_cast<int>(cols())};
   return host_op("dequantize", {}, shape, mx::float32, [data = data_](auto, auto out) {
     auto* values = static_cast<float*>(out[0]);
-    for (int64_t r = 0; r < data->rows; r++) data->row_values(r, values + r * data->cols);
+    parallel(data->rows, kLanes, [&](int64_t begin, int64_t end, int) {
+      for (int64_t r = begin; r < end; r++) read_row(*data, r, values + r * data->cols);
+    });
   });
 }
 

@@ -1,20 +1,42 @@
 #pragma once
 
-#include <vector>
+#include <cstdint>
 
 #include "kernels/arena.h"
+#include "kernels/cpu/table.h"
 #include "kernels/matrix.h"
 
 namespace ominix::kernels {
 
+// A matrix as panels of 16 rows (cpu/table.h). Rows past the last and columns past the last block
+// are zero.
 class MatrixData {
  public:
-  Encoding encoding;
+  Format format = Format::f32;
   int64_t rows = 0, cols = 0;
-  uint64_t row_bytes[3] = {};
-  Arena planes[3];
+  int group_shift = 0;
+  uint64_t scales_offset = 0, panel_bytes = 0;  // of a panel
+  Arena memory;
 
-  void row_values(int64_t row, float* out) const;
+  bool dense() const { return format <= Format::bf16; }
+  int64_t panels() const { return (rows + kLanes - 1) / kLanes; }
+  int64_t blocks() const { return (cols + kDepth - 1) / kDepth; }
+  uint8_t* bytes(int64_t panel) const {
+    return reinterpret_cast<uint8_t*>(memory.data()) + panel * panel_bytes;
+  }
+  Panel panel(int64_t i) const { return {bytes(i), bytes(i) + scales_offset, group_shift}; }
+
+  // The values of a panel's columns [32 · first, …), (columns, 16).
+  void values(const Table& table, int64_t panel, int64_t first, int blocks, float* out) const;
 };
+
+// Row `row` in float32, exactly.
+void read_row(const MatrixData& data, int64_t row, float* out);
+
+// Chooses the layout and reserves the memory.
+void plan(const MatrixSource& source, MatrixData& data);
+// Writes rows [16 · panel, …) from the bytes of `count` rows in each plane.
+void pack_panel(const MatrixSource& source, const std::byte* const planes[3], int count,
+                int64_t panel, MatrixData& data);
 
 }  // namespace ominix::kernels

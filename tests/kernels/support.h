@@ -67,7 +67,7 @@ struct RestoreDevice {
 template <class F>
 void for_each_isa(F&& f) {
   RestoreDevice restore;
-  for (const Isa isa : {best_isa()}) {
+  for (const Isa isa : usable_isas()) {
     set_isa(isa);
     SCOPED_TRACE(to_string(isa));
     f();

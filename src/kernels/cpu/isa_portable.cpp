@@ -1,0 +1,2 @@
+#define OMINIX_ISA portable
+#include "kernels/cpu/make_table.h"
