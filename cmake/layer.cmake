@@ -11,7 +11,8 @@ function(ominix_add_layer name)
   target_include_directories(ominix_${name}
     PUBLIC "$<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>"
            "$<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/src>"
-           "$<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>")
+           "$<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>"
+           "$<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}/ominix-layers>")
   list(TRANSFORM L_USES PREPEND ominix_)
   target_link_libraries(ominix_${name} PUBLIC ${L_USES} ${L_LINKS} PRIVATE $<BUILD_INTERFACE:ominix_flags> ${L_PRIVATE_LINKS})
   set_property(GLOBAL APPEND PROPERTY OMINIX_LAYERS ominix_${name})
