@@ -3,8 +3,8 @@
 #include <complex>
 #include <cstdint>
 
+#include <oneapi/dnnl/dnnl.hpp>
 #include "kernels/parallel.h"
-#include "oneapi/dnnl/dnnl.hpp"
 
 namespace {
 

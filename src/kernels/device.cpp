@@ -15,6 +15,7 @@
 #include <string_view>
 #include <thread>
 
+#include <oneapi/dnnl/dnnl.hpp>
 #include "base/error.h"
 #include "base/log.h"
 #include "kernels/host_op.h"
@@ -24,7 +25,6 @@
 #include "mlx/device.h"
 #include "mlx/memory.h"
 #include "mlx/version.h"
-#include "oneapi/dnnl/dnnl.hpp"
 
 namespace ominix::kernels {
 namespace {

@@ -31,8 +31,8 @@ int main() {
 
   namespace mx = mlx::core;
   const mx::array product = mx::matmul(mx::ones({8, 16}), mx::ones({16, 8}));
-  const float best = mx::max(mx::add(product, mx::array(ominix::kernels::silu(mx::zeros({8})))))
-                         .item<float>();
+  const float best =
+      mx::max(mx::add(product, mx::array(ominix::kernels::silu(mx::zeros({8}))))).item<float>();
   if (best != 16.0f) {
     std::cerr << "a product of ones is " << best << ", expected 16\n";
     return 1;
