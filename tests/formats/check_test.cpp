@@ -26,7 +26,7 @@ void vocabulary(const GgufBuilder& b) {
   check_vocabulary(Gguf(dir.write("a.gguf", b.build())).metadata(), "gguf");
 }
 
-GgufBuilder tokens(std::vector<std::string> pieces) {
+GgufBuilder tokens(const std::vector<std::string>& pieces) {
   return GgufBuilder().array("tokenizer.ggml.tokens", pieces);
 }
 
