@@ -1,9 +1,11 @@
 #include <algorithm>
-#include <cmath>
 #include <cstring>
 #include <limits>
+#include <span>
+#include <vector>
 
 #include "base/error.h"
+#include "kernels/cpu/table.h"
 #include "kernels/host_op.h"
 #include "kernels/kernels.h"
 #include "kernels/kv_blocks.h"
@@ -14,63 +16,190 @@ namespace {
 
 namespace mx = mlx::core;
 
-constexpr int kBlock = KvState::kBlock, kLanes = KvLayout::kLanes;
+constexpr int kBlock = KvState::kBlock;
 
-void store(const KvAppend& row, const KvLayout& layout, const float* k, const float* v) {
-  for (const auto& copy : row.copies) {
-    std::memcpy(copy.to->data(), copy.from->data(), layout.size() * sizeof(float));
-  }
+// Writes the new keys and values of one head.
+void store(const KvAppend& row, const KvLayout& layout, int head, const float* k, const float* v) {
   for (int i = 0; i < row.length; i++) {
     const int64_t position = row.start + i;
     const int at = static_cast<int>(position % kBlock);
     float* block = row.blocks[position / kBlock - row.first]->data();
-    for (int h = 0; h < layout.heads; h++) {
-      float* keys = block + layout.keys(h) + at / kLanes * kLanes * layout.key_dim + at % kLanes;
-      for (int d = 0; d < layout.key_dim; d++) keys[d * kLanes] = *k++;
-      float* values = block + layout.values(h) + at * kLanes;
-      for (int d = 0; d < layout.value_dim; d++) {
-        values[d / kLanes * kBlock * kLanes + d % kLanes] = *v++;
-      }
+    const float* key = k + (int64_t{i} * layout.heads + head) * layout.key_dim;
+    float* keys = block + layout.keys(head) + at / kLanes * kLanes * layout.key_dim + at % kLanes;
+    for (int d = 0; d < layout.key_dim; d++) keys[d * kLanes] = key[d];
+    const float* value = v + (int64_t{i} * layout.heads + head) * layout.value_dim;
+    float* values = block + layout.values(head) + at * kLanes;
+    for (int d = 0; d < layout.value_dim; d++) {
+      values[d / kLanes * kBlock * kLanes + d % kLanes] = value[d];
     }
   }
 }
 
-// One query of one head over its keys, a block at a time, the blocks merged in order.
-void attend_one(const KvAppend& row, const KvLayout& layout, const AttendOptions& options, int head,
-                int64_t position, const float* q, float* out) {
-  const int64_t begin = options.window ? std::max<int64_t>(0, position - options.window + 1) : 0;
-  float max = -std::numeric_limits<float>::infinity(), sum = 0;
-  std::fill(out, out + layout.value_dim, 0.0f);
-  for (int64_t b = begin / kBlock; b <= position / kBlock; b++) {
-    const float* block = row.blocks[b - row.first]->data();
-    const float* keys = block + layout.keys(head);
-    const float* values = block + layout.values(head);
-    const int from = static_cast<int>(std::max<int64_t>(0, begin - b * kBlock));
-    const int to = static_cast<int>(std::min<int64_t>(kBlock, position + 1 - b * kBlock));
-    float scores[kBlock], block_max = -std::numeric_limits<float>::infinity(), block_sum = 0;
-    for (int j = from; j < to; j++) {
-      const float* key = keys + j / kLanes * kLanes * layout.key_dim + j % kLanes;
-      float s = 0;
-      for (int d = 0; d < layout.key_dim; d++) s += q[d] * key[d * kLanes];
-      s *= options.scale;
-      if (options.soft_cap > 0) s = options.soft_cap * std::tanh(s / options.soft_cap);
-      scores[j] = s;
-      block_max = std::max(block_max, s);
-    }
-    for (int j = from; j < to; j++) block_sum += scores[j] = std::exp(scores[j] - block_max);
-    const float new_max = std::max(max, block_max);
-    const float old_part = std::exp(max - new_max), new_part = std::exp(block_max - new_max);
-    sum = sum * old_part + block_sum * new_part;
-    for (int d = 0; d < layout.value_dim; d++) {
-      const float* value = values + d / kLanes * kBlock * kLanes + d % kLanes;
-      float o = 0;
-      for (int j = from; j < to; j++) o += scores[j] * value[j * kLanes];
-      out[d] = out[d] * old_part + o * new_part;
-    }
-    max = new_max;
+// Up to 16 queries that share a key head. Query i of a row and key head is token i / group, and
+// within that head i % group of the group.
+struct Tile {
+  const KvAppend* row;
+  const float* q;  // the row's
+  float* y;
+  int head;
+  int64_t first;
+  int rows;
+};
+
+// Running result of a tile, or that of one block: weighted values, largest scores, sums of weights.
+struct Part {
+  explicit Part(const KvLayout& layout) : out(layout.value_panels() * kTileRows * kLanes) {
+    clear();
   }
-  for (int d = 0; d < layout.value_dim; d++) out[d] /= sum;
-}
+  void clear() { std::fill(max, max + kTileRows, -std::numeric_limits<float>::infinity()); }
+  std::vector<float> out;
+  float max[kTileRows];
+  float sum[kTileRows] = {};
+};
+
+class Attention {
+ public:
+  Attention(const KvLayout& layout, const AttendOptions& options, int heads, bool causal)
+      : layout_(layout),
+        options_(options),
+        heads_(heads),
+        group_(heads / layout.heads),
+        causal_(causal) {}
+
+  void run(const std::vector<KvAppend>& rows, std::span<const void* const> in, void* out) const {
+    const auto* q = static_cast<const float*>(in[0]);
+    const auto* k = static_cast<const float*>(in[1]);
+    const auto* v = static_cast<const float*>(in[2]);
+    auto* y = static_cast<float*>(out);
+    std::vector<Tile> tiles;
+    int64_t most_blocks = 0;
+    for (const KvAppend& row : rows) {
+      append(row, k, v);
+      const int64_t queries = int64_t{row.length} * group_;
+      for (int h = 0; h < layout_.heads; h++) {
+        for (int64_t first = 0; first < queries; first += kTileRows) {
+          const auto count = std::min<int64_t>(kTileRows, queries - first);
+          tiles.push_back({&row, q, y, h, first, static_cast<int>(count)});
+        }
+      }
+      most_blocks = std::max<int64_t>(most_blocks, row.blocks.size());
+      q += int64_t{row.length} * heads_ * layout_.key_dim;
+      y += int64_t{row.length} * heads_ * layout_.value_dim;
+      k += int64_t{row.length} * layout_.heads * layout_.key_dim;
+      v += int64_t{row.length} * layout_.heads * layout_.value_dim;
+    }
+    if (most_blocks > 1 && static_cast<int64_t>(tiles.size()) < 4 * threads()) {
+      return split(tiles, most_blocks);
+    }
+    parallel(static_cast<int64_t>(tiles.size()), 1, [&](int64_t begin, int64_t end, int) {
+      for (int64_t i = begin; i < end; i++) whole(tiles[i]);
+    });
+  }
+
+ private:
+  void append(const KvAppend& row, const float* k, const float* v) const {
+    for (const auto& copy : row.copies) {
+      std::memcpy(copy.to->data(), copy.from->data(), layout_.size() * sizeof(float));
+    }
+    const int chunk = row.length > 8 ? 1 : layout_.heads;
+    parallel(layout_.heads, chunk, [&](int64_t begin, int64_t end, int) {
+      for (int64_t h = begin; h < end; h++) store(row, layout_, static_cast<int>(h), k, v);
+    });
+  }
+
+  // The last position that a query sees, and the first.
+  int64_t last_seen(const Tile& t, int query) const {
+    return t.row->start + (causal_ ? (t.first + query) / group_ : t.row->length - 1);
+  }
+  int64_t first_seen(int64_t last) const {
+    return options_.window ? std::max<int64_t>(0, last - options_.window + 1) : 0;
+  }
+  int64_t first_block(const Tile& t) const { return first_seen(last_seen(t, 0)) / kBlock; }
+  int64_t end_block(const Tile& t) const { return last_seen(t, t.rows - 1) / kBlock + 1; }
+
+  // Where head and token of a query are in q or y, in vectors.
+  int64_t place(const Tile& t, int query) const {
+    const int64_t i = t.first + query;
+    return i / group_ * heads_ + t.head * group_ + i % group_;
+  }
+
+  // (key_dim, rows), as products take them.
+  std::vector<float> queries(const Tile& t) const {
+    std::vector<float> turned(int64_t{layout_.key_dim} * t.rows);
+    for (int r = 0; r < t.rows; r++) {
+      const float* from = t.q + place(t, r) * layout_.key_dim;
+      for (int d = 0; d < layout_.key_dim; d++) turned[d * t.rows + r] = from[d];
+    }
+    return turned;
+  }
+
+  void block(const Tile& t, const float* q, int64_t index, Part& part) const {
+    int from[kTileRows], to[kTileRows], lowest = kBlock, highest = 0;
+    for (int r = 0; r < t.rows; r++) {
+      const int64_t last = last_seen(t, r), origin = index * kBlock;
+      from[r] = static_cast<int>(std::clamp<int64_t>(first_seen(last) - origin, 0, kBlock));
+      to[r] = static_cast<int>(std::clamp<int64_t>(last + 1 - origin, 0, kBlock));
+      if (from[r] >= to[r]) continue;
+      lowest = std::min(lowest, from[r]);
+      highest = std::max(highest, to[r]);
+    }
+    if (lowest >= highest) return;
+    const float* memory = t.row->blocks[index - t.row->first]->data();
+    table().attend_block({q, t.rows, layout_.key_dim, layout_.value_panels(),
+                          memory + layout_.keys(t.head), memory + layout_.values(t.head), lowest,
+                          highest, from, to, options_.scale, options_.soft_cap},
+                         part.out.data(), part.max, part.sum);
+  }
+
+  void merge(const Tile& t, const Part& part, Part& total) const {
+    table().attend_merge(part.out.data(), part.max, part.sum, t.rows, layout_.value_panels(),
+                         total.out.data(), total.max, total.sum);
+  }
+
+  void finish(const Tile& t, const Part& total) const {
+    for (int r = 0; r < t.rows; r++) {
+      float* y = t.y + place(t, r) * layout_.value_dim;
+      for (int d = 0; d < layout_.value_dim; d++) {
+        y[d] = total.out[(d / kLanes * t.rows + r) * kLanes + d % kLanes] / total.sum[r];
+      }
+    }
+  }
+
+  void whole(const Tile& t) const {
+    const std::vector<float> q = queries(t);
+    Part total(layout_), part(layout_);
+    for (int64_t b = first_block(t); b < end_block(t); b++) {
+      part.clear();
+      block(t, q.data(), b, part);
+      merge(t, part, total);
+    }
+    finish(t, total);
+  }
+
+  // Few tiles with many blocks: the blocks are shared out, their results merged in order.
+  void split(const std::vector<Tile>& tiles, int64_t most_blocks) const {
+    std::vector<std::vector<float>> q;
+    for (const Tile& t : tiles) q.push_back(queries(t));
+    std::vector<Part> parts(tiles.size() * most_blocks, Part(layout_));
+    parallel(static_cast<int64_t>(parts.size()), 1, [&](int64_t begin, int64_t end, int) {
+      for (int64_t i = begin; i < end; i++) {
+        const Tile& t = tiles[i / most_blocks];
+        const int64_t b = first_block(t) + i % most_blocks;
+        if (b < end_block(t)) block(t, q[i / most_blocks].data(), b, parts[i]);
+      }
+    });
+    for (size_t i = 0; i < tiles.size(); i++) {
+      Part total(layout_);
+      for (int64_t b = 0; b < most_blocks; b++) merge(tiles[i], parts[i * most_blocks + b], total);
+      finish(tiles[i], total);
+    }
+  }
+
+  KvLayout layout_;
+  AttendOptions options_;
+  int heads_, group_;
+  bool causal_;
+};
 
 void check(const array& q, const array& k, const array& v, const KvSpec& spec) {
   if (q.ndim() != 3 || k.ndim() != 3 || v.ndim() != 3 || k.shape(0) != q.shape(0) ||
@@ -107,27 +236,8 @@ array attend(const array& q, const array& k, const array& v, std::span<const Att
   const int heads = q.shape(1);
   mx::Shape shape{q.shape(0), heads, layout.value_dim};
   return host_op("attend", {as_float(q), as_float(k), as_float(v)}, std::move(shape), mx::float32,
-                 [plans = std::move(plans), layout, options, heads](auto in, auto out) {
-                   const auto* q = static_cast<const float*>(in[0]);
-                   const auto* k = static_cast<const float*>(in[1]);
-                   const auto* v = static_cast<const float*>(in[2]);
-                   auto* y = static_cast<float*>(out[0]);
-                   for (const KvAppend& row : plans) {
-                     store(row, layout, k, v);
-                     parallel(int64_t{row.length} * heads, 1, [&](int64_t begin, int64_t end, int) {
-                       for (int64_t i = begin; i < end; i++) {
-                         const int head = static_cast<int>(i % heads);
-                         attend_one(row, layout, options, head / (heads / layout.heads),
-                                    row.start + i / heads, q + i * layout.key_dim,
-                                    y + i * layout.value_dim);
-                       }
-                     });
-                     q += int64_t{row.length} * heads * layout.key_dim;
-                     k += int64_t{row.length} * layout.heads * layout.key_dim;
-                     v += int64_t{row.length} * layout.heads * layout.value_dim;
-                     y += int64_t{row.length} * heads * layout.value_dim;
-                   }
-                 });
+                 [plans = std::move(plans), attention = Attention(layout, options, heads, true)](
+                     auto in, auto out) { attention.run(plans, in, out[0]); });
 }
 
 array attend_all(const array& q, const array& k, const array& v, std::span<const int> lengths,
@@ -140,50 +250,28 @@ array attend_all(const array& q, const array& k, const array& v, std::span<const
                "multiple of Hkv");
   }
   int64_t total = 0;
-  for (const int length : lengths) total += length;
+  for (const int length : lengths) {
+    if (length < 1) {
+      throw fail(ErrorCode::invalid_argument, "kernels: attend_all, a row of {} tokens", length);
+    }
+    total += length;
+  }
   if (total != q.shape(0)) {
     throw fail(ErrorCode::invalid_argument, "kernels: attend_all, rows of {} tokens, q has {}",
                total, q.shape(0));
   }
-  const int heads = q.shape(1), kv_heads = k.shape(1), dim = q.shape(2), value_dim = v.shape(2);
+  const int heads = q.shape(1), value_dim = v.shape(2);
+  const KvSpec spec{k.shape(1), k.shape(2), value_dim};
+  std::vector<KvAppend> plans;
+  for (const int length : lengths) {
+    KvState state(spec);
+    plans.push_back(append(state, length));
+  }
   return host_op(
       "attend_all", {as_float(q), as_float(k), as_float(v)}, {q.shape(0), heads, value_dim},
       mx::float32,
-      [=, lengths = std::vector<int>(lengths.begin(), lengths.end())](auto in, auto out) {
-        const auto* q = static_cast<const float*>(in[0]);
-        const auto* k = static_cast<const float*>(in[1]);
-        const auto* v = static_cast<const float*>(in[2]);
-        auto* y = static_cast<float*>(out[0]);
-        for (const int length : lengths) {
-          std::vector<float> all(int64_t{threads()} * length);
-          parallel(int64_t{length} * heads, 1, [&](int64_t begin, int64_t end, int thread) {
-            float* p = all.data() + int64_t{thread} * length;
-            for (int64_t i = begin; i < end; i++) {
-              const int64_t head = i % heads / (heads / kv_heads);
-              float max = -std::numeric_limits<float>::infinity(), sum = 0;
-              for (int64_t j = 0; j < length; j++) {
-                float s = 0;
-                for (int d = 0; d < dim; d++)
-                  s += q[i * dim + d] * k[(j * kv_heads + head) * dim + d];
-                p[j] = s * scale;
-                max = std::max(max, p[j]);
-              }
-              for (int64_t j = 0; j < length; j++) sum += p[j] = std::exp(p[j] - max);
-              for (int d = 0; d < value_dim; d++) {
-                float o = 0;
-                for (int64_t j = 0; j < length; j++) {
-                  o += p[j] * v[(j * kv_heads + head) * value_dim + d];
-                }
-                y[i * value_dim + d] = o / sum;
-              }
-            }
-          });
-          q += int64_t{length} * heads * dim;
-          k += int64_t{length} * kv_heads * dim;
-          v += int64_t{length} * kv_heads * value_dim;
-          y += int64_t{length} * heads * value_dim;
-        }
-      });
+      [plans = std::move(plans), attention = Attention(KvLayout(spec), {scale}, heads, false)](
+          auto in, auto out) { attention.run(plans, in, out[0]); });
 }
 
 }  // namespace ominix::kernels

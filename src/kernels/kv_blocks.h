@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "kernels/arena.h"
+#include "kernels/cpu/table.h"
 #include "kernels/kv.h"
 
 namespace ominix::kernels {
@@ -12,7 +13,6 @@ namespace ominix::kernels {
 // (Dk, 16 tokens), then its values as panels of (256 tokens, 16 channels): both are what a product
 // with 16 outputs a panel reads in order. Channels past Dv are zero.
 struct KvLayout {
-  static constexpr int kLanes = 16;
   int heads, key_dim, value_dim;
 
   explicit KvLayout(const KvSpec& spec)

@@ -17,55 +17,73 @@ thread_local Arithmetic t_arithmetic = Arithmetic::fast;
 
 // Rows of activations that share one pass over a panel; bounds the scratch memory of a thread.
 constexpr int64_t kRows = 512;
-// From here on a panel is unpacked once for all rows, below it each row reads it packed.
-constexpr int64_t kUnpackFrom = 3;
 
+// Activations are kept in tiles of 16 rows, a tile's values of one column side by side: 16 rows at
+// a power-of-two distance would all fall into the same few lines of the cache.
 struct Product {
   const Table& table;
   const MatrixData& w;
-  const float* x;          // (m, cols)
-  const ActBlock* blocks;  // (m, blocks), fast quantized products only
   int64_t m;
+  const float* x = nullptr;          // tiles of (cols, rows), exact and dense products
+  const ActBlock* blocks = nullptr;  // tiles of (blocks, rows), fast quantized products
 };
+
+// f(first row, rows)
+template <class F>
+void each_tile(int64_t rows, const F& f) {
+  for (int64_t at = 0; at < rows; at += kTileRows) {
+    f(at, static_cast<int>(std::min<int64_t>(kTileRows, rows - at)));
+  }
+}
 
 void fast_rows(const Product& p, int64_t panel, int64_t first, int64_t rows, float* acc) {
   const FormatKernels& f = p.table.formats[static_cast<int>(p.w.format)];
   const int64_t blocks = p.w.blocks();
+  if (p.m == 1) return f.row(p.w.panel(panel), blocks, p.blocks, acc);
   const ActBlock* x = p.blocks + first * blocks;
-  if (rows < kUnpackFrom) {
-    for (int64_t r = 0; r < rows; r++) {
-      f.row(p.w.panel(panel), blocks, x + r * blocks, acc + r * kLanes);
-    }
-    return;
-  }
   Stage stage;
   for (int64_t b = 0; b < blocks; b += Stage::kBlocks) {
     const int count = static_cast<int>(std::min<int64_t>(Stage::kBlocks, blocks - b));
     f.unpack(p.w.panel(panel), b, count, stage);
-    p.table.tile_i8(f, stage, count, x + b, blocks, rows, acc);
+    each_tile(rows, [&](int64_t at, int n) {
+      p.table.tile_i8(f, stage, count, x + at * blocks + b * n, n, acc + at * kLanes);
+    });
   }
 }
 
+// Weights (k, 16) from column `first_column` on, times all rows.
+template <class W>
+void tiles(const Product& p, void (*tile)(const W*, int64_t, const float*, int, float*), const W* w,
+           int64_t first_column, int64_t k, int64_t first, int64_t rows, float* acc) {
+  const float* x = p.x + first * p.w.cols;
+  each_tile(rows, [&](int64_t at, int n) {
+    tile(w, k, x + at * p.w.cols + first_column * n, n, acc + at * kLanes);
+  });
+}
+
 void exact_rows(const Product& p, int64_t panel, int64_t first, int64_t rows, float* acc) {
+  constexpr int64_t kSlice = Stage::kBlocks * kDepth;
   const int64_t cols = p.w.cols;
-  const float* x = p.x + first * cols;
-  const uint8_t* bytes = p.w.bytes(panel);
-  switch (p.w.format) {
-    case Format::f32:
-      return p.table.tile_f32(reinterpret_cast<const float*>(bytes), cols, x, cols, rows, acc);
-    case Format::f16:
-      return p.table.tile_f16(reinterpret_cast<const uint16_t*>(bytes), cols, x, cols, rows, acc);
-    case Format::bf16:
-      return p.table.tile_bf16(reinterpret_cast<const uint16_t*>(bytes), cols, x, cols, rows, acc);
-    default:
-      break;
-  }
-  alignas(64) float values[Stage::kBlocks * kDepth * kLanes];
-  for (int64_t b = 0; b < p.w.blocks(); b += Stage::kBlocks) {
-    const int count = static_cast<int>(std::min<int64_t>(Stage::kBlocks, p.w.blocks() - b));
-    p.w.values(p.table, panel, b, count, values);
-    const int64_t k = b * kDepth;
-    p.table.tile_f32(values, std::min<int64_t>(count * kDepth, cols - k), x + k, cols, rows, acc);
+  alignas(64) float values[kSlice * kLanes];
+  for (int64_t c = 0; c < cols; c += kSlice) {
+    const int64_t k = std::min(kSlice, cols - c);
+    const uint8_t* bytes = p.w.bytes(panel);
+    const auto* narrow = reinterpret_cast<const uint16_t*>(bytes) + c * kLanes;
+    switch (p.w.format) {
+      case Format::f32:
+        tiles(p, p.table.tile_f32, reinterpret_cast<const float*>(bytes) + c * kLanes, c, k, first,
+              rows, acc);
+        break;
+      case Format::f16:
+        tiles(p, p.table.tile_f16, narrow, c, k, first, rows, acc);
+        break;
+      case Format::bf16:
+        tiles(p, p.table.tile_bf16, narrow, c, k, first, rows, acc);
+        break;
+      default:
+        p.w.values(p.table, panel, c / kDepth, static_cast<int>((k + kDepth - 1) / kDepth), values);
+        tiles<float>(p, p.table.tile_f32, values, c, k, first, rows, acc);
+    }
   }
 }
 
@@ -95,6 +113,51 @@ void multiply(const Product& p, const float* bias, float* y) {
   });
 }
 
+// Memory of the stream thread that products use one after the other.
+template <class T>
+T* scratch(int64_t count) {
+  thread_local std::vector<T> memory;
+  if (static_cast<int64_t>(memory.size()) < count) memory.resize(count);
+  return memory.data();
+}
+
+void run(const MatrixData& w, Arithmetic arithmetic, int64_t m, const float* x, const float* bias,
+         float* y) {
+  Product p{.table = table(), .w = w, .m = m};
+  const int64_t tiles = (m + kTileRows - 1) / kTileRows;
+  if (!w.dense() && arithmetic == Arithmetic::fast) {
+    const int64_t count = w.blocks();
+    auto* blocks = scratch<ActBlock>(m * count);
+    p.blocks = blocks;
+    parallel(tiles, 1, [&](int64_t begin, int64_t end, int) {
+      for (int64_t first = begin * kTileRows; first < std::min(m, end * kTileRows);
+           first += kTileRows) {
+        const int rows = static_cast<int>(std::min<int64_t>(kTileRows, m - first));
+        for (int r = 0; r < rows; r++) {
+          p.table.quantize(x + (first + r) * w.cols, w.cols, blocks + first * count + r, rows);
+        }
+      }
+    });
+  } else if (m == 1) {
+    p.x = x;
+  } else {
+    auto* turned = scratch<float>(m * w.cols);
+    p.x = turned;
+    parallel(tiles, 1, [&](int64_t begin, int64_t end, int) {
+      for (int64_t first = begin * kTileRows; first < std::min(m, end * kTileRows);
+           first += kTileRows) {
+        const int64_t rows = std::min<int64_t>(kTileRows, m - first);
+        float* to = turned + first * w.cols;
+        for (int64_t r = 0; r < rows; r++) {
+          const float* from = x + (first + r) * w.cols;
+          for (int64_t k = 0; k < w.cols; k++) to[k * rows + r] = from[k];
+        }
+      }
+    });
+  }
+  multiply(p, bias, y);
+}
+
 }  // namespace
 
 ArithmeticScope::ArithmeticScope(Arithmetic arithmetic) : before_(t_arithmetic) {
@@ -120,21 +183,9 @@ array linear(const array& x, const Matrix& weight, const std::optional<array>& b
   const int64_t m = static_cast<int64_t>(x.size()) / cols;
   return host_op("linear", std::move(inputs), std::move(shape), mx::float32,
                  [weight, m, arithmetic = t_arithmetic](auto in, auto out) {
-                   const MatrixData& w = weight.data();
-                   Product p{table(), w, static_cast<const float*>(in[0]), nullptr, m};
-                   std::vector<ActBlock> blocks;
-                   if (!w.dense() && arithmetic == Arithmetic::fast) {
-                     const int64_t count = w.blocks();
-                     blocks.resize(m * count);
-                     parallel(m, 8, [&](int64_t begin, int64_t end, int) {
-                       for (int64_t r = begin; r < end; r++) {
-                         p.table.quantize(p.x + r * w.cols, w.cols, blocks.data() + r * count);
-                       }
-                     });
-                     p.blocks = blocks.data();
-                   }
-                   multiply(p, in.size() > 1 ? static_cast<const float*>(in[1]) : nullptr,
-                            static_cast<float*>(out[0]));
+                   run(weight.data(), arithmetic, m, static_cast<const float*>(in[0]),
+                       in.size() > 1 ? static_cast<const float*>(in[1]) : nullptr,
+                       static_cast<float*>(out[0]));
                  });
 }
 

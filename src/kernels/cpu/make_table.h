@@ -1,6 +1,6 @@
 #pragma once
 
-#include "kernels/cpu/products.h"
+#include "kernels/cpu/attention.h"
 
 // Fills the table of one instruction set.
 namespace ominix::kernels::OMINIX_ISA {
@@ -51,10 +51,21 @@ extern const Table kTable = {
     .formats = kFormats,
     .quantize = quantize,
     .tile_i8 = tile_i8,
-    .values = values,
     .tile_f32 = dense<DenseF32>,
     .tile_f16 = dense<DenseF16>,
     .tile_bf16 = dense<DenseBf16>,
+    .values = values,
+    .attend_block = attend_block,
+    .attend_merge = attend_merge,
+    .rms_norm = rms_norm,
+    .layer_norm = layer_norm,
+    .add = add,
+    .softmax = softmax,
+    .silu = map<silu>,
+    .gelu = map<gelu>,
+    .gelu_tanh = map<gelu_tanh>,
+    .swiglu = swiglu,
+    .argmax = argmax,
 };
 
 }  // namespace ominix::kernels::OMINIX_ISA

@@ -72,7 +72,7 @@ void unpack(const Panel& panel, int64_t first, int count, Stage& stage) {
 }
 
 template <bool kHalves, bool kMin, bool kWide, int M>
-OMINIX_INLINE void tile_rows(const Stage& stage, int blocks, const ActBlock* x, int64_t stride,
+OMINIX_INLINE void tile_rows(const Stage& stage, int blocks, const ActBlock* x, int width,
                              int zero_point, float* out) {
   Vf acc[M];
   for (int m = 0; m < M; m++) acc[m] = load(out + m * kLanes);
@@ -86,40 +86,41 @@ OMINIX_INLINE void tile_rows(const Stage& stage, int blocks, const ActBlock* x, 
     }
 #pragma GCC unroll 16
     for (int m = 0; m < M; m++) {
-      acc[m] = add_block<kHalves, kMin, kWide>(acc[m], w, s, x[m * stride + b], zero_point);
+      acc[m] = add_block<kHalves, kMin, kWide>(acc[m], w, s, x[b * width + m], zero_point);
     }
   }
   for (int m = 0; m < M; m++) store(out + m * kLanes, acc[m]);
 }
 
+// Splits the rows of a tile into groups that fit the registers.
+template <class F>
+OMINIX_INLINE void split_tile(int rows, F f) {
+  int at = 0;
+  if constexpr (kRegisters >= 32) {
+    if (rows == kTileRows) return f.template operator()<16>(0);
+    if (rows >= 8) f.template operator()<8>(0), at = 8;
+  }
+  for (; rows - at >= 4; at += 4) f.template operator()<4>(at);
+  for (; rows - at >= 2; at += 2) f.template operator()<2>(at);
+  if (at < rows) f.template operator()<1>(at);
+}
+
 template <bool kHalves, bool kMin, bool kWide>
-void tile_kind(const Stage& stage, int blocks, const ActBlock* x, int64_t stride, int zero_point,
-               int64_t m, float* acc) {
-  constexpr int kBig = kRegisters >= 32 ? 16 : 4;
-  const auto advance = [&](int rows) {
-    x += rows * stride;
-    acc += rows * kLanes;
-    m -= rows;
-  };
-  for (; m >= kBig; advance(kBig)) {
-    tile_rows<kHalves, kMin, kWide, kBig>(stage, blocks, x, stride, zero_point, acc);
-  }
-  for (; m >= 4; advance(4)) {
-    tile_rows<kHalves, kMin, kWide, 4>(stage, blocks, x, stride, zero_point, acc);
-  }
-  for (; m > 0; advance(1)) {
-    tile_rows<kHalves, kMin, kWide, 1>(stage, blocks, x, stride, zero_point, acc);
-  }
+void tile_kind(const Stage& stage, int blocks, const ActBlock* x, int rows, int zero_point,
+               float* acc) {
+  split_tile(rows, [&]<int M>(int at) {
+    tile_rows<kHalves, kMin, kWide, M>(stage, blocks, x + at, rows, zero_point, acc + at * kLanes);
+  });
 }
 
 inline void tile_i8(const FormatKernels& f, const Stage& stage, int blocks, const ActBlock* x,
-                    int64_t stride, int64_t m, float* acc) {
+                    int rows, float* acc) {
   const auto run = f.wide ? f.has_min ? tile_kind<false, true, true> : tile_kind<false, false, true>
                    : f.halves
                        ? f.has_min ? tile_kind<true, true, false> : tile_kind<true, false, false>
                    : f.has_min ? tile_kind<false, true, false>
                                : tile_kind<false, false, false>;
-  run(stage, blocks, x, stride, f.zero, m, acc);
+  run(stage, blocks, x, rows, f.zero, acc);
 }
 
 inline void values(const FormatKernels& f, const Stage& stage, int blocks, float* out) {
@@ -164,35 +165,26 @@ struct DenseBf16 {
 };
 
 template <class W, int M>
-OMINIX_INLINE void dense_rows(const typename W::Type* w, int64_t k, const float* x, int64_t ldx,
+OMINIX_INLINE void dense_rows(const typename W::Type* w, int64_t k, const float* x, int width,
                               float* out) {
   Vf acc[M];
   for (int m = 0; m < M; m++) acc[m] = load(out + m * kLanes);
-  for (int64_t i = 0; i < k; i++, w += kLanes) {
+  for (int64_t i = 0; i < k; i++, w += kLanes, x += width) {
     const Vf v = W::load(w);
 #pragma GCC unroll 16
-    for (int m = 0; m < M; m++) acc[m] = fma(v, splat(x[m * ldx + i]), acc[m]);
+    for (int m = 0; m < M; m++) acc[m] = fma(v, splat(x[m]), acc[m]);
   }
   for (int m = 0; m < M; m++) store(out + m * kLanes, acc[m]);
 }
 
 template <class W>
-void dense(const typename W::Type* w, int64_t k, const float* x, int64_t ldx, int64_t m,
-           float* acc) {
-  constexpr int kBig = kRegisters >= 32 ? 16 : 4;
-  const auto advance = [&](int rows) {
-    x += rows * ldx;
-    acc += rows * kLanes;
-    m -= rows;
-  };
-  for (; m >= kBig; advance(kBig)) dense_rows<W, kBig>(w, k, x, ldx, acc);
-  for (; m >= 4; advance(4)) dense_rows<W, 4>(w, k, x, ldx, acc);
-  for (; m > 0; advance(1)) dense_rows<W, 1>(w, k, x, ldx, acc);
+void dense(const typename W::Type* w, int64_t k, const float* x, int rows, float* acc) {
+  split_tile(rows, [&]<int M>(int at) { dense_rows<W, M>(w, k, x + at, rows, acc + at * kLanes); });
 }
 
 // Nearest of 255 steps to the largest value of each 32. What is not finite makes the scale NaN.
-inline void quantize(const float* x, int64_t columns, ActBlock* out) {
-  for (int64_t at = 0; at < columns; at += kDepth, out++) {
+inline void quantize(const float* x, int64_t columns, ActBlock* out, int stride) {
+  for (int64_t at = 0; at < columns; at += kDepth, out += stride) {
     float padded[kDepth] = {};
     const float* p = x + at;
     if (columns - at < kDepth) {

@@ -46,8 +46,9 @@ enum class Format : uint8_t {
   count
 };
 
-constexpr int kLanes = 16;  // rows of a panel
-constexpr int kDepth = 32;  // columns of a block
+constexpr int kLanes = 16;     // rows of a panel
+constexpr int kDepth = 32;     // columns of a block
+constexpr int kTileRows = 16;  // activations that meet a panel together
 
 // 32 activations in 8 bits: x ≈ scale · q.
 struct ActBlock {
@@ -83,21 +84,48 @@ struct FormatKernels {
   void (*unpack)(const Panel& panel, int64_t first, int count, Stage& stage);
 };
 
+// Up to 16 queries of one key head, and a block of 256 tokens.
+struct AttendBlock {
+  const float* q;  // (key_dim, rows)
+  int rows, key_dim, value_panels;
+  const float* keys;     // 16 panels of (key_dim, 16)
+  const float* values;   // value_panels of (256, 16)
+  int begin, end;        // tokens of the block that some query sees
+  const int *from, *to;  // that query r sees
+  float scale, soft_cap;
+};
+
 struct Table {
   const FormatKernels* formats;  // by Format
 
-  void (*quantize)(const float* x, int64_t columns, ActBlock* out);
-  // acc (m, 16) += activations (m rows, `stride` blocks apart) · staged blocks.
+  void (*quantize)(const float* x, int64_t columns, ActBlock* out, int stride);
+  // The products of a tile: up to 16 rows of activations, their values (or blocks) of one column
+  // side by side, (k, rows).  acc (rows, 16) += activations · weights, columns in order.
   void (*tile_i8)(const FormatKernels& format, const Stage& stage, int blocks, const ActBlock* x,
-                  int64_t stride, int64_t m, float* acc);
+                  int rows, float* acc);
+  void (*tile_f32)(const float* w, int64_t k, const float* x, int rows, float* acc);
+  void (*tile_f16)(const uint16_t* w, int64_t k, const float* x, int rows, float* acc);
+  void (*tile_bf16)(const uint16_t* w, int64_t k, const float* x, int rows, float* acc);
   // The staged values in float32, (32 · blocks, 16).
   void (*values)(const FormatKernels& format, const Stage& stage, int blocks, float* out);
-  // acc (m, 16) += x (m, k) · w (k, 16), k in order.
-  void (*tile_f32)(const float* w, int64_t k, const float* x, int64_t ldx, int64_t m, float* acc);
-  void (*tile_f16)(const uint16_t* w, int64_t k, const float* x, int64_t ldx, int64_t m,
-                   float* acc);
-  void (*tile_bf16)(const uint16_t* w, int64_t k, const float* x, int64_t ldx, int64_t m,
-                    float* acc);
+
+  // out (value_panels, rows, 16): weighted values, not yet divided by the sums of weights. A query
+  // that sees nothing has a max of -inf.
+  void (*attend_block)(const AttendBlock& block, float* out, float* max, float* sum);
+  void (*attend_merge)(const float* part, const float* part_max, const float* part_sum, int rows,
+                       int value_panels, float* out, float* max, float* sum);
+
+  // Rows of n values; y may be x.
+  void (*rms_norm)(const float* x, const float* w, int64_t n, float eps, float* y);
+  void (*layer_norm)(const float* x, const float* w, const float* b, int64_t n, float eps,
+                     float* y);
+  void (*add)(const float* x, const float* r, int64_t n, float* y);
+  void (*softmax)(const float* x, int64_t n, float* y);
+  void (*silu)(const float* x, int64_t n, float* y);
+  void (*gelu)(const float* x, int64_t n, float* y);
+  void (*gelu_tanh)(const float* x, int64_t n, float* y);
+  void (*swiglu)(const float* gate, const float* up, int64_t n, float* y);
+  int32_t (*argmax)(const float* x, int64_t n);
 };
 
 const Table& table();  // of the instruction set in use
