@@ -135,7 +135,11 @@ void products(Bench& bench) {
                         {"affine4_g64", {Mode::affine, DType::bf16, 4, 64}},
                         {"bf16", {Mode::block, DType::bf16}}}) {
     constexpr int n = 4096, cols = 4096;
-    const k::Matrix w = random_matrix(c.encoding, n, cols);
+    // Several in turn, so that weights come from memory and not from the cache.
+    std::vector<k::Matrix> turns;
+    for (int i = 0; i < 8; i++) turns.push_back(random_matrix(c.encoding, n, cols));
+    const k::Matrix& w = turns[0];
+    size_t turn = 0;
     const bool dense = c.encoding.mode == Mode::block && c.encoding.type == DType::bf16;
     for (const auto arithmetic : {k::Arithmetic::fast, k::Arithmetic::exact}) {
       if (dense && arithmetic == k::Arithmetic::fast) continue;
@@ -147,7 +151,7 @@ void products(Bench& bench) {
         bench.run({fast ? "linear" : "linear_exact", fmt::format("{}x{}x{}", m, n, cols), c.name,
                    static_cast<double>(w.bytes()) + 4.0 * m * (n + cols), 2.0 * m * n * cols,
                    fast ? bench.roof().int8 : bench.roof().f32},
-                  [&] { return k::linear(x, w); });
+                  [&] { return k::linear(x, turns[turn++ % turns.size()]); });
       }
     }
   }

@@ -75,20 +75,29 @@ std::vector<float> in_pieces(const Sequence& s, const Shape& shape, const Attend
 }
 
 TEST(Attend, MatchesTheDefinition) {
-  for_each_isa([] {
-    for (const Shape& shape :
-         {Shape{4, 2, 64, 64}, {3, 3, 16, 16}, {9, 3, 20, 13}, {8, 1, 128, 128}}) {
-      for (const int length : {1, 5, 17, 300, 530}) {
-        for (const AttendOptions& o :
-             {AttendOptions{0.125f}, {0.125f, 40}, {0.3f, 0, 5.0f}, {0.125f, 300}}) {
-          if (length > 300 && o.soft_cap > 0) continue;
-          const Sequence s = random_sequence(shape, length, length);
-          EXPECT_LT(relative_error(in_pieces(s, shape, o, {length}), reference(s, o)), 3e-6)
+  for (const Shape& shape :
+       {Shape{4, 2, 64, 64}, {3, 3, 16, 16}, {9, 3, 20, 13}, {8, 1, 128, 128}}) {
+    for (const int length : {1, 5, 17, 300}) {
+      for (const AttendOptions& o : {AttendOptions{0.125f}, {0.125f, 40}, {0.3f, 0, 5.0f}}) {
+        const Sequence s = random_sequence(shape, length, length);
+        const auto want = reference(s, o);
+        for_each_isa([&] {
+          EXPECT_LT(relative_error(in_pieces(s, shape, o, {length}), want), 3e-6)
               << shape.dim << " wide, " << length << " tokens, window " << o.window;
-        }
+        });
       }
     }
-  });
+  }
+}
+
+TEST(Attend, LongSequences) {
+  const Shape shape{2, 1, 32, 32};
+  for (const int window : {0, 300}) {
+    const AttendOptions o{0.125f, window};
+    const Sequence s = random_sequence(shape, 800, 1);
+    const auto want = reference(s, o);
+    for_each_isa([&] { EXPECT_LT(relative_error(in_pieces(s, shape, o, {800}), want), 3e-6); });
+  }
 }
 
 TEST(Attend, PiecesAndThreadsChangeNothing) {
@@ -99,7 +108,7 @@ TEST(Attend, PiecesAndThreadsChangeNothing) {
       const Sequence s = random_sequence(shape, 600, 1);
       start({.threads = 1});
       const auto whole = in_pieces(s, shape, o, {600});
-      for (const int threads : {1, 2, 3}) {
+      for (const int threads : {1, 2}) {
         start({.threads = threads});
         EXPECT_TRUE(same_bytes(in_pieces(s, shape, o, {600}), whole));
         EXPECT_TRUE(same_bytes(in_pieces(s, shape, o, {1, 5, 64, 190, 1, 1, 250, 88}), whole));

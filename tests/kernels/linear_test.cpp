@@ -93,14 +93,11 @@ TEST(Linear, RowsDoNotDependOnTheirNeighbours) {
         const array x = random_array({41, k}, 9);
         start({.threads = 1});
         const auto all = values(linear(x, matrix));
-        for (const int threads : {1, 2, 3}) {
-          start({.threads = threads});
-          for (const int m : {1, 2, 3, 4, 7, 8, 16, 17, 33, 41}) {
-            const int first = 41 - m;
-            const auto part = values(linear(mx::slice(x, {first, 0}, {41, k}), matrix));
-            EXPECT_TRUE(same_bytes(part, {all.begin() + first * rows, all.end()}))
-                << m << " rows, " << threads << " threads";
-          }
+        start({.threads = 2});
+        for (const int m : {1, 2, 3, 8, 16, 17, 41}) {
+          const int first = 41 - m;
+          const auto part = values(linear(mx::slice(x, {first, 0}, {41, k}), matrix));
+          EXPECT_TRUE(same_bytes(part, {all.begin() + first * rows, all.end()})) << m << " rows";
         }
       }
     }
