@@ -50,14 +50,15 @@ std::string folder_name(std::string_view id) {
     throw fail(ErrorCode::invalid_argument, "store: '{}' is no model id, expected ORG/NAME",
                shown(id));
   }
-  std::string name(id);
-  if (const size_t slash = name.find('/'); slash != name.npos) name.replace(slash, 1, "--");
-  return name;
+  const size_t slash = id.find('/');
+  if (slash == id.npos) return std::string(id);
+  return fmt::format("{}--{}", id.substr(0, slash), id.substr(slash + 1));
 }
 
-std::string id_of(std::string name) {
-  if (const size_t at = name.find("--"); at != name.npos) name.replace(at, 2, "/");
-  return name;
+std::string id_of(std::string_view name) {
+  const size_t at = name.find("--");
+  if (at == name.npos) return std::string(name);
+  return fmt::format("{}/{}", name.substr(0, at), name.substr(at + 2));
 }
 
 [[noreturn]] void throw_io(std::string_view doing, const fs::path& path,
