@@ -11,7 +11,8 @@
 namespace ominix {
 namespace {
 
-const std::filesystem::path kData = std::filesystem::path(OMINIX_TEST_DATA) / "text/data/chat-templates";
+const std::filesystem::path kData =
+    std::filesystem::path(OMINIX_TEST_DATA) / "text/data/chat-templates";
 
 std::string read(const std::filesystem::path& path) { return read_text(path, 1u << 20); }
 
@@ -24,7 +25,8 @@ TEST(TemplateFiles, EveryPublishedTemplateWithEveryContext) {
     ++templates;
     const std::string stem = file.path().stem().string();
     const Json expected = parse_json(read(kData / "expected" / (stem + ".json")), stem);
-    const Json found = parse_json(text::render_contexts(ChatTemplate(read(file.path())), contexts), stem);
+    const Json found =
+        parse_json(text::render_contexts(ChatTemplate(read(file.path())), contexts), stem);
     ASSERT_EQ(found.size(), expected.size());
     for (const auto& [name, want] : expected.items()) {
       SCOPED_TRACE(name);
@@ -43,8 +45,9 @@ TEST(TemplateFiles, EveryPublishedTemplateWithEveryContext) {
 TEST(TemplateFiles, ContextsThatAreNone) {
   const ChatTemplate t("x");
   EXPECT_ERROR(text::render_contexts(t, "[]"), ErrorCode::corrupt_data, "object");
-  EXPECT_EQ(text::render_contexts(t, R"({"b": {}, "a": 1})"),
-            R"({"b":{"ok":true,"text":"x"},"a":{"ok":false,"error":"template: the variables are not a JSON object"}})");
+  EXPECT_EQ(
+      text::render_contexts(t, R"({"b": {}, "a": 1})"),
+      R"({"b":{"ok":true,"text":"x"},"a":{"ok":false,"error":"template: the variables are not a JSON object"}})");
 }
 
 }  // namespace

@@ -37,15 +37,21 @@ TEST(TemplateLanguage, WhiteSpaceOfBlocks) {
 
 TEST(TemplateLanguage, ScopesOfLoops) {
   EXPECT_EQ(render("{% set x = 1 %}{% for i in [1, 2] %}{% set x = i %}{% endfor %}{{ x }}"), "1");
-  EXPECT_EQ(render("{% set n = namespace(x=1) %}{% for i in [1, 2] %}{% set n.x = i %}{% endfor %}{{ n.x }}"), "2");
-  EXPECT_EQ(render("{% for i in range(9) %}{% if i == 1 %}{% continue %}{% endif %}{% if i > 3 %}{% break %}"
-                   "{% endif %}{{ i }}{{ ',' if not loop.first }}{% else %}none{% endfor %}"),
-            "02,3,");
+  EXPECT_EQ(render("{% set n = namespace(x=1) %}{% for i in [1, 2] %}{% set n.x = i %}{% endfor "
+                   "%}{{ n.x }}"),
+            "2");
+  EXPECT_EQ(
+      render(
+          "{% for i in range(9) %}{% if i == 1 %}{% continue %}{% endif %}{% if i > 3 %}{% break %}"
+          "{% endif %}{{ i }}{{ ',' if not loop.first }}{% else %}none{% endfor %}"),
+      "02,3,");
 }
 
 TEST(TemplateLanguage, MacrosAndCalls) {
-  EXPECT_EQ(render("{% macro m(a, b=2) %}{{ a }}{{ b }}{% endmacro %}{{ m(1) }} {{ m(1, b=3) }}"), "12 13");
-  EXPECT_EQ(render("{% macro m() %}<{{ caller() }}>{% endmacro %}{% call m() %}x{% endcall %}"), "<x>");
+  EXPECT_EQ(render("{% macro m(a, b=2) %}{{ a }}{{ b }}{% endmacro %}{{ m(1) }} {{ m(1, b=3) }}"),
+            "12 13");
+  EXPECT_EQ(render("{% macro m() %}<{{ caller() }}>{% endmacro %}{% call m() %}x{% endcall %}"),
+            "<x>");
 }
 
 TEST(TemplateLanguage, Slices) {
@@ -56,7 +62,8 @@ TEST(TemplateLanguage, Slices) {
 TEST(TemplateLanguage, Json) {
   EXPECT_EQ(render("{{ x | tojson }}", R"({"x": {"z": 1, "a": ["é<", null, 1.0]}})"),
             R"({"z": 1, "a": ["é<", null, 1.0]})");
-  EXPECT_EQ(render("{{ x | tojson(indent=2) }}", R"({"x": {"a": [1]}})"), "{\n  \"a\": [\n    1\n  ]\n}");
+  EXPECT_EQ(render("{{ x | tojson(indent=2) }}", R"({"x": {"a": [1]}})"),
+            "{\n  \"a\": [\n    1\n  ]\n}");
   EXPECT_EQ(render("{{ 'é' | tojson(ensure_ascii=true) }}"), "\"\\u00e9\"");
 }
 
@@ -92,8 +99,9 @@ TEST(TemplateLanguage, TrustedRanges) {
 TEST(TemplateLanguage, EveryCutKeepsTheOrigin) {
   for (int begin = 0; begin <= 9; ++begin) {
     for (int end = begin; end <= 9; ++end) {
-      const PromptText p = ChatTemplate(fmt::format("{{{{ ('TTT' ~ u ~ 'TTT')[{}:{}] }}}}", begin, end))
-                               .render(R"({"u": "uuu"})");
+      const PromptText p =
+          ChatTemplate(fmt::format("{{{{ ('TTT' ~ u ~ 'TTT')[{}:{}] }}}}", begin, end))
+              .render(R"({"u": "uuu"})");
       std::string trusted(p.text.size(), 'u');
       for (const ByteRange& r : p.trusted) {
         for (size_t i = r.begin; i < r.end; ++i) trusted[i] = 'T';

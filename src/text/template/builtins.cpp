@@ -77,7 +77,8 @@ Value map(Interpreter& i, const Value& value, const Arguments& args) {
   return make_list(std::move(out));
 }
 
-Value select(Interpreter& i, const Value& value, const Arguments& args, bool by_attribute, bool keep) {
+Value select(Interpreter& i, const Value& value, const Arguments& args, bool by_attribute,
+             bool keep) {
   if (!value.truthy()) return make_list({});
   size_t at = 0;
   std::string attribute;
@@ -88,7 +89,8 @@ Value select(Interpreter& i, const Value& value, const Arguments& args, bool by_
   std::string test;
   if (at < args.positional.size()) test = str(args.positional[at++]).bytes;
   Arguments rest;
-  rest.positional.assign(args.positional.begin() + static_cast<std::ptrdiff_t>(at), args.positional.end());
+  rest.positional.assign(args.positional.begin() + static_cast<std::ptrdiff_t>(at),
+                         args.positional.end());
   List out;
   for (const Value& item : elements(i, value)) {
     i.charge(1);
@@ -103,7 +105,8 @@ Value sorted(Interpreter& i, List items, const Arguments& args) {
   const Value* attribute = args.find(2, "attribute");
   i.charge(items.size() * 8);
   std::ranges::stable_sort(items, [&](const Value& a, const Value& b) {
-    return attribute ? less(path(a, str(*attribute).bytes), path(b, str(*attribute).bytes)) : less(a, b);
+    return attribute ? less(path(a, str(*attribute).bytes), path(b, str(*attribute).bytes))
+                     : less(a, b);
   });
   if (reverse && reverse->truthy()) std::ranges::reverse(items);
   return make_list(std::move(items));
@@ -154,16 +157,17 @@ Value to_float(const Value& v, const Arguments& args) {
 
 bool is_text_method(std::string_view name) {
   static constexpr std::string_view kNames[] = {
-      "startswith", "endswith", "strip", "lstrip", "rstrip", "split", "rsplit", "splitlines", "replace",
-      "upper", "lower", "title", "capitalize", "join", "find", "index", "count", "isdigit", "isalpha",
-      "isalnum", "isspace"};
+      "startswith", "endswith", "strip", "lstrip",  "rstrip",  "split",      "rsplit",
+      "splitlines", "replace",  "upper", "lower",   "title",   "capitalize", "join",
+      "find",       "index",    "count", "isdigit", "isalpha", "isalnum",    "isspace"};
   return std::ranges::find(kNames, name) != std::end(kNames);
 }
 
 // Those that change a list are known and refused, as in the sandbox of transformers.
 bool is_list_method(std::string_view name) {
-  static constexpr std::string_view kNames[] = {"index", "count", "copy", "append", "pop", "extend",
-                                                "insert", "remove", "clear", "reverse", "sort"};
+  static constexpr std::string_view kNames[] = {"index", "count",   "copy",   "append",
+                                                "pop",   "extend",  "insert", "remove",
+                                                "clear", "reverse", "sort"};
   return std::ranges::find(kNames, name) != std::end(kNames);
 }
 
@@ -200,7 +204,9 @@ Value Interpreter::filter(const std::string& name, const Value& v, const Argumen
     charge(json.size() / 64);
     return {Text::from_user(std::move(json))};
   }
-  if (name == "trim") return {strip(str(v), args.find(0, "chars") ? str(*args.find(0, "chars")).bytes : "", true, true)};
+  if (name == "trim")
+    return {
+        strip(str(v), args.find(0, "chars") ? str(*args.find(0, "chars")).bytes : "", true, true)};
   if (name == "length" || name == "count") {
     if (const auto* t = v.get<Text>()) {
       charge(t->bytes.size() / 16);
@@ -230,7 +236,8 @@ Value Interpreter::filter(const std::string& name, const Value& v, const Argumen
     return *v.get<int64_t>() < 0 ? arithmetic("-", Value{int64_t{0}}, v) : v;
   }
   if (name == "round") {
-    const double scale = std::pow(10.0, static_cast<double>(integer(*this, args.find(0, "precision"), 0, "round")));
+    const double scale =
+        std::pow(10.0, static_cast<double>(integer(*this, args.find(0, "precision"), 0, "round")));
     return {std::nearbyint(number(v) * scale) / scale};
   }
   if (name == "items") {
@@ -243,13 +250,15 @@ Value Interpreter::filter(const std::string& name, const Value& v, const Argumen
     List items = pairs(*v.dict());
     charge(items.size() * 8);
     std::ranges::stable_sort(items, [](const Value& a, const Value& b) {
-      return change_case(str((*a.list())[0]).bytes, false) < change_case(str((*b.list())[0]).bytes, false);
+      return change_case(str((*a.list())[0]).bytes, false) <
+             change_case(str((*b.list())[0]).bytes, false);
     });
     return make_list(std::move(items));
   }
   if (name == "map") return map(*this, v, args);
   if (name == "select" || name == "reject") return select(*this, v, args, false, name == "select");
-  if (name == "selectattr" || name == "rejectattr") return select(*this, v, args, true, name == "selectattr");
+  if (name == "selectattr" || name == "rejectattr")
+    return select(*this, v, args, true, name == "selectattr");
   if (name == "default" || name == "d") {
     const Value* also_false = args.find(1, "boolean");
     const bool use = v.is_undefined() || (also_false && also_false->truthy() && !v.truthy());
@@ -263,7 +272,8 @@ Value Interpreter::filter(const std::string& name, const Value& v, const Argumen
   if (name == "min" || name == "max") {
     const List all = elements(*this, v);
     if (all.empty()) return Value{Undefined{name}};
-    return name == "min" ? *std::ranges::min_element(all, less) : *std::ranges::max_element(all, less);
+    return name == "min" ? *std::ranges::min_element(all, less)
+                         : *std::ranges::max_element(all, less);
   }
   if (name == "sum") {
     Value total{int64_t{0}};
@@ -274,7 +284,8 @@ Value Interpreter::filter(const std::string& name, const Value& v, const Argumen
     List out;
     for (const Value& item : elements(*this, v)) {
       charge(out.size());
-      if (std::ranges::none_of(out, [&](const Value& seen) { return equal(seen, item); })) out.push_back(item);
+      if (std::ranges::none_of(out, [&](const Value& seen) { return equal(seen, item); }))
+        out.push_back(item);
     }
     return make_list(std::move(out));
   }
@@ -292,10 +303,12 @@ Value Interpreter::filter(const std::string& name, const Value& v, const Argumen
     plain.markup = false;
     return method(Value{std::move(plain)}, "replace", args);
   }
-  if (name == "lower" || name == "upper" || name == "title") return method(Value{str(v)}, name, args);
+  if (name == "lower" || name == "upper" || name == "title")
+    return method(Value{str(v)}, name, args);
   if (name == "capitalize") return {like(str(v), capitalized(str(v).bytes))};
   if (name == "indent") {
-    const auto width = static_cast<size_t>(std::clamp<int64_t>(integer(*this, args.find(0, "width"), 4, "indent"), 0, 256));
+    const auto width = static_cast<size_t>(
+        std::clamp<int64_t>(integer(*this, args.find(0, "width"), 4, "indent"), 0, 256));
     const Value* first = args.find(1, "first");
     const Value* blank = args.find(2, "blank");
     Text out = indented(str(v), width, first && first->truthy(), blank && blank->truthy());
@@ -324,7 +337,8 @@ bool Interpreter::test(const std::string& name, const Value& v, const Arguments&
   if (name == "mapping") return v.dict() != nullptr;
   if (name == "sequence" || name == "iterable") return v.list() || v.dict() || v.get<Text>();
   if (name == "callable") return v.get<Macro>() || v.get<Method>() || v.get<Builtin>();
-  if (name == "odd" || name == "even") return (integer(*this, &v, 0, name) % 2 != 0) == (name == "odd");
+  if (name == "odd" || name == "even")
+    return (integer(*this, &v, 0, name) % 2 != 0) == (name == "odd");
   if (name == "divisibleby") {
     const int64_t by = integer(*this, &argument(), 1, name);
     if (by == 0) refuse("division by zero");
@@ -366,7 +380,8 @@ Value Interpreter::method(const Value& self, const std::string& name, const Argu
     if (name == "split" || name == "rsplit") {
       const bool given = !args.positional.empty() && !args.positional[0].is_none();
       const int64_t most = integer(*this, args.find(1, "maxsplit"), -1, name);
-      List parts = given ? split_by_text(*t, argument(0).bytes, most, name == "rsplit") : split_spaces(*t, most);
+      List parts = given ? split_by_text(*t, argument(0).bytes, most, name == "rsplit")
+                         : split_spaces(*t, most);
       charge(parts.size());
       return make_list(std::move(parts));
     }
@@ -378,7 +393,8 @@ Value Interpreter::method(const Value& self, const std::string& name, const Argu
       charge(out.bytes.size() / 16);
       return {std::move(out)};
     }
-    if (name == "upper" || name == "lower") return {like(*t, change_case(t->bytes, name == "upper"))};
+    if (name == "upper" || name == "lower")
+      return {like(*t, change_case(t->bytes, name == "upper"))};
     if (name == "title") return {like(*t, title_case(t->bytes))};
     if (name == "capitalize") return {like(*t, capitalized(t->bytes))};
     if (name == "join") {
@@ -390,7 +406,8 @@ Value Interpreter::method(const Value& self, const std::string& name, const Argu
       if (name == "count") return {count_text(t->bytes, needle)};
       const size_t at = t->bytes.find(needle);
       if (at == t->bytes.npos && name == "index") refuse("substring not found");
-      return {at == t->bytes.npos ? int64_t{-1} : count_characters(std::string_view(t->bytes).substr(0, at))};
+      return {at == t->bytes.npos ? int64_t{-1}
+                                  : count_characters(std::string_view(t->bytes).substr(0, at))};
     }
     if (name == "isdigit" || name == "isalpha" || name == "isalnum" || name == "isspace") {
       return {all_characters(t->bytes, name)};
@@ -439,8 +456,10 @@ Value Interpreter::function(const std::string& name, const Arguments& args) {
       if (args.positional.size() > 2) step = integer(*this, &args.positional[2], 1, name);
     }
     if (step == 0) refuse("range with step 0");
-    const double count = (static_cast<double>(end) - static_cast<double>(begin)) / static_cast<double>(step);
-    if (count > kMost) throw fail(ErrorCode::too_big, "template: line {}: range of more than {}", line_, kMost);
+    const double count =
+        (static_cast<double>(end) - static_cast<double>(begin)) / static_cast<double>(step);
+    if (count > kMost)
+      throw fail(ErrorCode::too_big, "template: line {}: range of more than {}", line_, kMost);
     List out;
     for (int64_t i = begin; step > 0 ? i < end : i > end;) {
       out.push_back({i});
@@ -461,7 +480,8 @@ Value Interpreter::function(const std::string& name, const Arguments& args) {
     return {std::move(space)};
   }
   if (name == "raise_exception") {
-    refuse(args.positional.empty() ? "raised by the template" : utf8::sanitize(one_line(str(args.positional[0]).bytes)));
+    refuse(args.positional.empty() ? "raised by the template"
+                                   : utf8::sanitize(one_line(str(args.positional[0]).bytes)));
   }
   if (name == "strftime_now") {
     if (args.positional.empty()) refuse("'strftime_now' needs a format");
@@ -470,7 +490,8 @@ Value Interpreter::function(const std::string& name, const Arguments& args) {
     std::tm parts{};
     now_ >= 0 ? gmtime_r(&when, &parts) : localtime_r(&when, &parts);
     char out[256];
-    const size_t n = format.size() > 64 ? 0 : std::strftime(out, sizeof(out), format.c_str(), &parts);
+    const size_t n =
+        format.size() > 64 ? 0 : std::strftime(out, sizeof(out), format.c_str(), &parts);
     return text(std::string(out, n));
   }
   refuse(fmt::format("unknown function '{}'", name));

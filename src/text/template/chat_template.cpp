@@ -24,7 +24,8 @@ std::optional<std::string> template_in(const std::filesystem::path& file, std::s
   if (found->is_string()) return found->get<std::string>();
   if (found->is_array()) {
     for (const Json& entry : *found) {
-      if (entry.is_object() && entry.value("name", Json()) == name && entry.value("template", Json()).is_string()) {
+      if (entry.is_object() && entry.value("name", Json()) == name &&
+          entry.value("template", Json()).is_string()) {
         return entry["template"].get<std::string>();
       }
     }
@@ -42,7 +43,8 @@ struct ChatTemplate::Program {
 
 ChatTemplate::ChatTemplate(std::string source) : source_(std::move(source)) {
   if (source_.size() > kMaxSource) {
-    throw fail(ErrorCode::too_big, "template: {} bytes, expected at most {}", source_.size(), kMaxSource);
+    throw fail(ErrorCode::too_big, "template: {} bytes, expected at most {}", source_.size(),
+               kMaxSource);
   }
   program_ = std::make_unique<const Program>(Program{text::jinja::parse(source_)});
 }
@@ -60,7 +62,8 @@ std::unique_ptr<const ChatTemplate> ChatTemplate::find(const std::filesystem::pa
   return source ? std::make_unique<const ChatTemplate>(std::move(*source)) : nullptr;
 }
 
-PromptText ChatTemplate::render(std::string_view variables, int64_t now, const TemplateLimits& limits) const {
+PromptText ChatTemplate::render(std::string_view variables, int64_t now,
+                                const TemplateLimits& limits) const {
   const OrderedJson json = parse_ordered_json(variables, "template: variables");
   if (!json.is_object()) {
     throw Error(ErrorCode::corrupt_data, "template: the variables are not a JSON object");
@@ -71,7 +74,8 @@ PromptText ChatTemplate::render(std::string_view variables, int64_t now, const T
     interpreter.set_global(name, Value{text::jinja::None{}});
   }
   for (const auto& [name, value] : json.items()) {
-    const bool ours = name == "bos_token" || name == "eos_token" || name == "pad_token" || name == "unk_token";
+    const bool ours =
+        name == "bos_token" || name == "eos_token" || name == "pad_token" || name == "unk_token";
     interpreter.set_global(name, text::jinja::from_json(value, ours));
   }
   text::jinja::Text out = interpreter.run(*program_->root);

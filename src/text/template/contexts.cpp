@@ -7,8 +7,8 @@
 
 namespace ominix::text {
 
-std::string render_contexts(const ChatTemplate& chat_template, std::string_view contexts, int64_t now,
-                            const TemplateLimits& limits) {
+std::string render_contexts(const ChatTemplate& chat_template, std::string_view contexts,
+                            int64_t now, const TemplateLimits& limits) {
   const OrderedJson all = parse_ordered_json(contexts, "contexts");
   if (!all.is_object()) {
     throw Error(ErrorCode::corrupt_data, "contexts: expected an object of named contexts");

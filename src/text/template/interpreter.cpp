@@ -12,7 +12,8 @@ namespace {
 
 using Kind = Node::Kind;
 
-constexpr const char* kFunctions[] = {"range", "namespace", "dict", "raise_exception", "strftime_now"};
+constexpr const char* kFunctions[] = {"range", "namespace", "dict", "raise_exception",
+                                      "strftime_now"};
 
 int64_t wrapped(int64_t index, int64_t size) { return index < 0 ? index + size : index; }
 
@@ -52,7 +53,8 @@ Interpreter::~Interpreter() {
 Interpreter::Level::Level(Interpreter& interpreter) : i(interpreter) {
   // Each level of nesting in the template takes a handful of calls here.
   if (++i.depth_ > i.limits_.depth * 16) {
-    throw fail(ErrorCode::too_big, "template: line {}: nested deeper than {} levels", i.line_, i.limits_.depth);
+    throw fail(ErrorCode::too_big, "template: line {}: nested deeper than {} levels", i.line_,
+               i.limits_.depth);
   }
 }
 
@@ -67,7 +69,8 @@ void Interpreter::charge(uint64_t steps) {
     throw fail(ErrorCode::too_big, "template: line {}: more than {} steps", line_, limits_.steps);
   }
   if (before / 256 != steps_ / 256 && std::chrono::steady_clock::now() > deadline_) {
-    throw fail(ErrorCode::too_big, "template: line {}: took longer than {} ms", line_, limits_.milliseconds);
+    throw fail(ErrorCode::too_big, "template: line {}: took longer than {} ms", line_,
+               limits_.milliseconds);
   }
 }
 
@@ -81,7 +84,8 @@ Text Interpreter::run(const Node& root) {
 void Interpreter::emit(const Text& text) {
   charge(1 + text.bytes.size() / 64);
   if (out_.bytes.size() + text.bytes.size() > output_limit_) {
-    throw fail(ErrorCode::too_big, "template: line {}: more than {} bytes of output", line_, output_limit_);
+    throw fail(ErrorCode::too_big, "template: line {}: more than {} bytes of output", line_,
+               output_limit_);
   }
   out_.append(text);
 }
@@ -102,18 +106,32 @@ Interpreter::Flow Interpreter::execute(const Node& node) {
         if (const Flow flow = execute(*kid); flow != Flow::normal) return flow;
       }
       return Flow::normal;
-    case Kind::output: emit(str(evaluate(*node.kids[0]))); return Flow::normal;
-    case Kind::set: assign(node, evaluate(*node.kids[0])); return Flow::normal;
-    case Kind::set_block: assign(node, Value{captured(*node.kids[0])}); return Flow::normal;
+    case Kind::output:
+      emit(str(evaluate(*node.kids[0])));
+      return Flow::normal;
+    case Kind::set:
+      assign(node, evaluate(*node.kids[0]));
+      return Flow::normal;
+    case Kind::set_block:
+      assign(node, Value{captured(*node.kids[0])});
+      return Flow::normal;
     case Kind::if_else:
       if (evaluate(*node.kids[0]).truthy()) return execute(*node.kids[1]);
       return node.kids.size() > 2 ? execute(*node.kids[2]) : Flow::normal;
-    case Kind::for_loop: return loop(node);
-    case Kind::macro: scopes_.back()[node.name] = Value{Macro{&node}}; return Flow::normal;
-    case Kind::call_block: emit(str(call(*node.kids[0], Value{Macro{&node}}))); return Flow::normal;
-    case Kind::break_loop: return Flow::stop;
-    case Kind::continue_loop: return Flow::next;
-    default: refuse("an expression where a statement is needed");
+    case Kind::for_loop:
+      return loop(node);
+    case Kind::macro:
+      scopes_.back()[node.name] = Value{Macro{&node}};
+      return Flow::normal;
+    case Kind::call_block:
+      emit(str(call(*node.kids[0], Value{Macro{&node}})));
+      return Flow::normal;
+    case Kind::break_loop:
+      return Flow::stop;
+    case Kind::continue_loop:
+      return Flow::next;
+    default:
+      refuse("an expression where a statement is needed");
   }
 }
 
@@ -191,7 +209,8 @@ Value Interpreter::evaluate(const Node& node) {
   line_ = node.line;
   charge(1);
   switch (node.kind) {
-    case Kind::constant: return node.value;
+    case Kind::constant:
+      return node.value;
     case Kind::name: {
       const Value* found = lookup(node.name);
       if (!found) return Value{Undefined{node.name}};
@@ -210,13 +229,16 @@ Value Interpreter::evaluate(const Node& node) {
       }
       return make_dict(std::move(out));
     }
-    case Kind::attribute: return attribute(evaluate(*node.kids[0]), node.name);
+    case Kind::attribute:
+      return attribute(evaluate(*node.kids[0]), node.name);
     case Kind::item: {
       const Value value = evaluate(*node.kids[0]);
       return item(value, evaluate(*node.kids[1]));
     }
-    case Kind::slice: return slice(node);
-    case Kind::call: return call(node, Value());
+    case Kind::slice:
+      return slice(node);
+    case Kind::call:
+      return call(node, Value());
     case Kind::filter: {
       const Value value = evaluate(*node.kids[0]);
       return filter(node.name, value, arguments(node));
@@ -233,7 +255,8 @@ Value Interpreter::evaluate(const Node& node) {
       }
       return {node.name == "-" ? -number(value) : number(value)};
     }
-    case Kind::binary: return binary(node);
+    case Kind::binary:
+      return binary(node);
     case Kind::and_: {
       Value left = evaluate(*node.kids[0]);
       return left.truthy() ? evaluate(*node.kids[1]) : left;
@@ -245,7 +268,8 @@ Value Interpreter::evaluate(const Node& node) {
     case Kind::conditional:
       if (evaluate(*node.kids[1]).truthy()) return evaluate(*node.kids[0]);
       return node.kids.size() > 2 ? evaluate(*node.kids[2]) : Value();
-    default: refuse("a statement where an expression is needed");
+    default:
+      refuse("a statement where an expression is needed");
   }
 }
 
@@ -299,7 +323,8 @@ Value Interpreter::binary(const Node& node) {
 
 Value Interpreter::arithmetic(const std::string& op, const Value& a, const Value& b) {
   if (a.is_undefined() || b.is_undefined()) {
-    refuse(fmt::format("'{}' is undefined", a.is_undefined() ? a.get<Undefined>()->name : b.get<Undefined>()->name));
+    refuse(fmt::format("'{}' is undefined",
+                       a.is_undefined() ? a.get<Undefined>()->name : b.get<Undefined>()->name));
   }
   if (op == "+" && a.get<Text>() && b.get<Text>()) {
     const bool markup = a.get<Text>()->markup || b.get<Text>()->markup;
@@ -340,14 +365,20 @@ Value Interpreter::arithmetic(const std::string& op, const Value& a, const Value
     if (whole && op == "**" && y >= 0 && std::abs(r) < 9e15) return {static_cast<int64_t>(r)};
     return {r};
   }
-  const auto i = [](const Value& v) { return v.get<int64_t>() ? *v.get<int64_t>() : int64_t{*v.get<bool>()}; };
+  const auto i = [](const Value& v) {
+    return v.get<int64_t>() ? *v.get<int64_t>() : int64_t{*v.get<bool>()};
+  };
   const int64_t p = i(a), q = i(b);
   int64_t r = 0;
   bool overflow = false;
-  if (op == "+") overflow = __builtin_add_overflow(p, q, &r);
-  else if (op == "-") overflow = __builtin_sub_overflow(p, q, &r);
-  else if (op == "*") overflow = __builtin_mul_overflow(p, q, &r);
-  else if (q == -1) overflow = op == "//" && __builtin_sub_overflow(int64_t{0}, p, &r);  // % gives 0
+  if (op == "+")
+    overflow = __builtin_add_overflow(p, q, &r);
+  else if (op == "-")
+    overflow = __builtin_sub_overflow(p, q, &r);
+  else if (op == "*")
+    overflow = __builtin_mul_overflow(p, q, &r);
+  else if (q == -1)
+    overflow = op == "//" && __builtin_sub_overflow(int64_t{0}, p, &r);  // % gives 0
   else {
     // Python rounds down.
     int64_t quotient = p / q, rest = p % q;
@@ -362,8 +393,11 @@ Value Interpreter::attribute(const Value& value, const std::string& name) {
   if (value.is_undefined()) refuse(fmt::format("'{}' is undefined", value.get<Undefined>()->name));
   if (const Dict* d = value.dict()) {
     charge(d->size() / 8);
-    static constexpr std::string_view kMethods[] = {"items", "keys", "values", "get", "copy", "update", "pop", "popitem", "setdefault", "clear"};
-    // A call finds the method even where the data has such a key: that is Jinja's order for x.items.
+    static constexpr std::string_view kMethods[] = {"items",      "keys",   "values", "get",
+                                                    "copy",       "update", "pop",    "popitem",
+                                                    "setdefault", "clear"};
+    // A call finds the method even where the data has such a key: that is Jinja's order for
+    // x.items.
     if (std::ranges::find(kMethods, name) != std::end(kMethods)) {
       return {Method{std::make_shared<Value>(value), name}};
     }
@@ -422,14 +456,17 @@ Value Interpreter::slice(const Node& node) {
   const auto size = static_cast<int64_t>(t ? at.size() - 1 : value.list()->size());
   charge(static_cast<uint64_t>(size) / 8);
   const int64_t low = step > 0 ? 0 : -1, high = step > 0 ? size : size - 1;
-  const int64_t begin = from ? std::clamp(wrapped(*from, size), low, high) : (step > 0 ? 0 : size - 1);
+  const int64_t begin =
+      from ? std::clamp(wrapped(*from, size), low, high) : (step > 0 ? 0 : size - 1);
   const int64_t end = to ? std::clamp(wrapped(*to, size), low, high) : (step > 0 ? size : -1);
   Text text_out;
   List list_out;
   for (int64_t i = begin; step > 0 ? i < end : i > end; i += step) {
     const auto k = static_cast<size_t>(i);
-    if (t) text_out.append(t->slice(at[k], at[k + 1]));
-    else list_out.push_back((*value.list())[k]);
+    if (t)
+      text_out.append(t->slice(at[k], at[k + 1]));
+    else
+      list_out.push_back((*value.list())[k]);
     if (step > 0 ? step >= end - i : step <= end - i) break;  // the next i may not fit
   }
   return t ? Value{text_out} : make_list(std::move(list_out));
@@ -439,8 +476,10 @@ Arguments Interpreter::arguments(const Node& node) {
   Arguments out;
   for (size_t i = 1; i < node.kids.size(); ++i) {
     Value v = evaluate(*node.kids[i]);
-    if (node.names[i - 1].empty()) out.positional.push_back(std::move(v));
-    else out.named.emplace_back(node.names[i - 1], std::move(v));
+    if (node.names[i - 1].empty())
+      out.positional.push_back(std::move(v));
+    else
+      out.named.emplace_back(node.names[i - 1], std::move(v));
   }
   return out;
 }
@@ -452,7 +491,8 @@ Value Interpreter::call(const Node& node, Value caller) {
   if (const auto* m = callee.get<Macro>()) return call_macro(*m->node, args, std::move(caller));
   if (const auto* m = callee.get<Method>()) return method(*m->self, m->name, args);
   if (const auto* f = callee.get<Builtin>()) return function(f->name, args);
-  if (callee.is_undefined()) refuse(fmt::format("'{}' is undefined", callee.get<Undefined>()->name));
+  if (callee.is_undefined())
+    refuse(fmt::format("'{}' is undefined", callee.get<Undefined>()->name));
   refuse(fmt::format("a {} is no function", callee.type_name()));
 }
 
@@ -460,7 +500,8 @@ Value Interpreter::call_macro(const Node& macro, const Arguments& args, Value ca
   const Level level(*this);
   if (macro.kind == Kind::call_block) return {captured(*macro.kids[1])};
   if (args.positional.size() > macro.names.size()) {
-    refuse(fmt::format("macro '{}' takes {} arguments, found {}", macro.name, macro.names.size(), args.positional.size()));
+    refuse(fmt::format("macro '{}' takes {} arguments, found {}", macro.name, macro.names.size(),
+                       args.positional.size()));
   }
   // A macro sees what stands at the top of the template, not where it is called from.
   std::vector<Scope> outer;
@@ -469,7 +510,9 @@ Value Interpreter::call_macro(const Node& macro, const Arguments& args, Value ca
   scopes_.emplace_back();
   for (size_t i = 0; i < macro.names.size(); ++i) {
     const Value* given = args.find(i, macro.names[i]);
-    Value v = given ? *given : macro.kids[i + 1] ? evaluate(*macro.kids[i + 1]) : Value{Undefined{macro.names[i]}};
+    Value v = given               ? *given
+              : macro.kids[i + 1] ? evaluate(*macro.kids[i + 1])
+                                  : Value{Undefined{macro.names[i]}};
     scopes_.back()[macro.names[i]] = std::move(v);
   }
   if (!caller.is_undefined()) scopes_.back()["caller"] = std::move(caller);

@@ -83,8 +83,8 @@ class Interpreter final : public Meter {
 bool is_text_method(std::string_view name);
 bool is_list_method(std::string_view name);
 
-// The elements that a loop or a filter walks over: of a list, the keys of a dict, the characters of a
-// string.
+// The elements that a loop or a filter walks over: of a list, the keys of a dict, the characters of
+// a string.
 List elements(Interpreter& i, const Value& value);
 
 }  // namespace ominix::text::jinja

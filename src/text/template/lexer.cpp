@@ -9,15 +9,19 @@ namespace {
 
 using Kind = Token::Kind;
 
-bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\v' || c == '\f'; }
+bool is_space(char c) {
+  return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\v' || c == '\f';
+}
 bool is_word(char c) { return c == '_' || std::isalnum(static_cast<unsigned char>(c)) != 0; }
 
 class Lexer {
  public:
   explicit Lexer(std::string_view source) : s_(source) {
     // One newline at the very end is not part of the template.
-    if (s_.ends_with("\r\n")) s_.remove_suffix(2);
-    else if (s_.ends_with('\n')) s_.remove_suffix(1);
+    if (s_.ends_with("\r\n"))
+      s_.remove_suffix(2);
+    else if (s_.ends_with('\n'))
+      s_.remove_suffix(1);
   }
 
   std::vector<Token> run() {
@@ -153,8 +157,10 @@ class Lexer {
   void number() {
     size_t end = at_;
     bool decimal = false;
-    while (end < s_.size() && (std::isdigit(static_cast<unsigned char>(s_[end])) || s_[end] == '_')) ++end;
-    if (end + 1 < s_.size() && s_[end] == '.' && std::isdigit(static_cast<unsigned char>(s_[end + 1]))) {
+    while (end < s_.size() && (std::isdigit(static_cast<unsigned char>(s_[end])) || s_[end] == '_'))
+      ++end;
+    if (end + 1 < s_.size() && s_[end] == '.' &&
+        std::isdigit(static_cast<unsigned char>(s_[end + 1]))) {
       decimal = true;
       for (++end; end < s_.size() && std::isdigit(static_cast<unsigned char>(s_[end]));) ++end;
     }
@@ -173,13 +179,29 @@ class Lexer {
       }
       if (++at >= s_.size()) refuse("a string that does not end");
       switch (s_[at]) {
-        case 'n': out += '\n'; break;
-        case 't': out += '\t'; break;
-        case 'r': out += '\r'; break;
-        case '\\': case '\'': case '"': out += s_[at]; break;
-        case '\n': break;
-        case 'u': case 'x': at = code_point(at, out); break;
-        default: out += '\\'; out += s_[at];
+        case 'n':
+          out += '\n';
+          break;
+        case 't':
+          out += '\t';
+          break;
+        case 'r':
+          out += '\r';
+          break;
+        case '\\':
+        case '\'':
+        case '"':
+          out += s_[at];
+          break;
+        case '\n':
+          break;
+        case 'u':
+        case 'x':
+          at = code_point(at, out);
+          break;
+        default:
+          out += '\\';
+          out += s_[at];
       }
     }
     out_.push_back({Kind::string, std::move(out), line_});
@@ -192,8 +214,10 @@ class Lexer {
     char32_t c = 0;
     for (size_t i = 1; i <= digits; ++i) {
       const char d = at + i < s_.size() ? s_[at + i] : 'z';
-      if (!std::isxdigit(static_cast<unsigned char>(d))) refuse("an escape without its hexadecimal digits");
-      c = c * 16 + static_cast<char32_t>(std::isdigit(static_cast<unsigned char>(d)) ? d - '0' : (d | 32) - 'a' + 10);
+      if (!std::isxdigit(static_cast<unsigned char>(d)))
+        refuse("an escape without its hexadecimal digits");
+      c = c * 16 + static_cast<char32_t>(
+                       std::isdigit(static_cast<unsigned char>(d)) ? d - '0' : (d | 32) - 'a' + 10);
     }
     utf8::append(out, c);
     return at + digits;

@@ -13,8 +13,8 @@ namespace {
 using Kind = Node::Kind;
 using T = Token::Kind;
 
-constexpr int kMaxLinks = 64;    // of a.b.c or a | b | c
-constexpr int kMaxDepth = 400;   // of the tree; every level of nesting takes a few
+constexpr int kMaxLinks = 64;   // of a.b.c or a | b | c
+constexpr int kMaxDepth = 400;  // of the tree; every level of nesting takes a few
 
 class Parser {
  public:
@@ -50,13 +50,17 @@ class Parser {
     int before;
   };
 
-  const Token& peek(size_t ahead = 0) const { return tokens_[std::min(at_ + ahead, tokens_.size() - 1)]; }
+  const Token& peek(size_t ahead = 0) const {
+    return tokens_[std::min(at_ + ahead, tokens_.size() - 1)];
+  }
   Token take() { return tokens_[std::min(at_++, tokens_.size() - 1)]; }
   [[noreturn]] void refuse(std::string_view what) const {
     throw fail(ErrorCode::corrupt_data, "template: line {}: {}", peek().line, what);
   }
   bool is_op(std::string_view op) const { return peek().kind == T::op && peek().text == op; }
-  bool is_name(std::string_view name) const { return peek().kind == T::name && peek().text == name; }
+  bool is_name(std::string_view name) const {
+    return peek().kind == T::name && peek().text == name;
+  }
   bool accept_op(std::string_view op) {
     if (!is_op(op)) return false;
     ++at_;
@@ -127,11 +131,16 @@ class Parser {
 
   void statement(Node& out) {
     const std::string name = expect_name();
-    if (name == "set") out.kids.push_back(set());
-    else if (name == "if") out.kids.push_back(if_else());
-    else if (name == "for") out.kids.push_back(for_loop());
-    else if (name == "macro") out.kids.push_back(macro());
-    else if (name == "call") out.kids.push_back(call_block());
+    if (name == "set")
+      out.kids.push_back(set());
+    else if (name == "if")
+      out.kids.push_back(if_else());
+    else if (name == "for")
+      out.kids.push_back(for_loop());
+    else if (name == "macro")
+      out.kids.push_back(macro());
+    else if (name == "call")
+      out.kids.push_back(call_block());
     else if (name == "break" || name == "continue") {
       if (loops_ == 0) refuse(fmt::format("'{}' outside of a loop", name));
       out.kids.push_back(make(name == "break" ? Kind::break_loop : Kind::continue_loop));
@@ -324,9 +333,12 @@ class Parser {
     Chain chain(*this);
     NodePtr left = concat();
     for (;; chain.link()) {
-      if (accept_op("+")) left = binary("+", std::move(left), concat());
-      else if (accept_op("-")) left = binary("-", std::move(left), concat());
-      else return left;
+      if (accept_op("+"))
+        left = binary("+", std::move(left), concat());
+      else if (accept_op("-"))
+        left = binary("-", std::move(left), concat());
+      else
+        return left;
     }
   }
 
@@ -390,9 +402,12 @@ class Parser {
       }
     } else if (t.kind == T::name) {
       ++at_;
-      if (t.text == "true" || t.text == "True") node->value = {true};
-      else if (t.text == "false" || t.text == "False") node->value = {false};
-      else if (t.text == "none" || t.text == "None" || t.text == "null") node->value = {None{}};
+      if (t.text == "true" || t.text == "True")
+        node->value = {true};
+      else if (t.text == "false" || t.text == "False")
+        node->value = {false};
+      else if (t.text == "none" || t.text == "None" || t.text == "null")
+        node->value = {None{}};
       else {
         node->kind = Kind::name;
         node->name = t.text;

@@ -13,26 +13,31 @@ namespace ominix::text::jinja {
 struct Node {
   enum class Kind : uint8_t {
     // statements
-    block,        // kids, one after the other
-    output,       // kids[0]
-    set,          // names = kids[0]; name.attribute = kids[0] when `attribute` is set
-    set_block,    // names[0] = text of kids[0]
-    if_else,      // kids: condition, then, (else)
-    for_loop,     // names in kids[0]: body kids[1]; kids[2] else or null; kids[3] filter or null
-    macro,        // name(names = defaults kids[1…]): body kids[0]
-    call_block,   // kids[0] a call whose caller() gives the text of kids[1]
-    break_loop, continue_loop,
+    block,       // kids, one after the other
+    output,      // kids[0]
+    set,         // names = kids[0]; name.attribute = kids[0] when `attribute` is set
+    set_block,   // names[0] = text of kids[0]
+    if_else,     // kids: condition, then, (else)
+    for_loop,    // names in kids[0]: body kids[1]; kids[2] else or null; kids[3] filter or null
+    macro,       // name(names = defaults kids[1…]): body kids[0]
+    call_block,  // kids[0] a call whose caller() gives the text of kids[1]
+    break_loop,
+    continue_loop,
     // expressions
-    constant,     // value
-    name,         // name
-    list, dict,   // kids; dict: key, value, key, value …
-    attribute,    // kids[0].name
-    item,         // kids[0][kids[1]]
-    slice,        // kids[0][kids[1]:kids[2]:kids[3]], each may be null
-    call,         // kids[0](kids[1…]); names[i] is the keyword of argument i or empty
-    filter, test, // kids[0] | name(kids[1…]); kids[0] is name(kids[1…])
-    unary, binary,  // name is the operator
-    and_, or_,
+    constant,  // value
+    name,      // name
+    list,
+    dict,       // kids; dict: key, value, key, value …
+    attribute,  // kids[0].name
+    item,       // kids[0][kids[1]]
+    slice,      // kids[0][kids[1]:kids[2]:kids[3]], each may be null
+    call,       // kids[0](kids[1…]); names[i] is the keyword of argument i or empty
+    filter,
+    test,  // kids[0] | name(kids[1…]); kids[0] is name(kids[1…])
+    unary,
+    binary,  // name is the operator
+    and_,
+    or_,
     conditional,  // kids: value, condition, (otherwise)
   };
   Kind kind;
@@ -45,8 +50,19 @@ struct Node {
 using NodePtr = std::unique_ptr<Node>;
 
 struct Token {
-  enum class Kind : uint8_t { data, open_output, close_output, open_statement, close_statement,
-                              name, integer, decimal, string, op, end };
+  enum class Kind : uint8_t {
+    data,
+    open_output,
+    close_output,
+    open_statement,
+    close_statement,
+    name,
+    integer,
+    decimal,
+    string,
+    op,
+    end
+  };
   Kind kind;
   std::string text;
   int line;

@@ -9,8 +9,9 @@ namespace ominix::text::jinja {
 namespace {
 
 bool is_space(char32_t c) {
-  return c == ' ' || (c >= 9 && c <= 13) || (c >= 0x1C && c <= 0x1F) || c == 0x85 || c == 0xA0 || c == 0x1680 ||
-         (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x205F || c == 0x3000;
+  return c == ' ' || (c >= 9 && c <= 13) || (c >= 0x1C && c <= 0x1F) || c == 0x85 || c == 0xA0 ||
+         c == 0x1680 || (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 || c == 0x202F ||
+         c == 0x205F || c == 0x3000;
 }
 
 struct Character {
@@ -34,12 +35,15 @@ char32_t ascii_case(char32_t c, bool upper) {
   return c;
 }
 
-bool is_letter(char32_t c) { return (c | 32) >= 'a' && (c | 32) <= 'z' ? true : c > 127 && !is_space(c); }
+bool is_letter(char32_t c) {
+  return (c | 32) >= 'a' && (c | 32) <= 'z' ? true : c > 127 && !is_space(c);
+}
 
 }  // namespace
 
 Text like(const Text& source, std::string made) {
-  Text out = source.all_trusted() ? Text::from_template(std::move(made)) : Text::from_user(std::move(made));
+  Text out = source.all_trusted() ? Text::from_template(std::move(made))
+                                  : Text::from_user(std::move(made));
   out.markup = source.markup;
   return out;
 }
@@ -51,7 +55,11 @@ Text escaped(const Text& t) {
   for (size_t at; (at = t.bytes.find_first_of("&<>'\"", begin)) != t.bytes.npos; begin = at + 1) {
     out.append(t.slice(begin, at));
     const char c = t.bytes[at];
-    const char* entity = c == '&' ? "&amp;" : c == '<' ? "&lt;" : c == '>' ? "&gt;" : c == '"' ? "&#34;" : "&#39;";
+    const char* entity = c == '&'   ? "&amp;"
+                         : c == '<' ? "&lt;"
+                         : c == '>' ? "&gt;"
+                         : c == '"' ? "&#34;"
+                                    : "&#39;";
     out.append(like(t.slice(at, at + 1), entity));
   }
   out.append(t.slice(begin, t.bytes.size()));
@@ -72,7 +80,8 @@ Text strip(const Text& t, std::string_view set, bool left, bool right) {
 }
 
 List split_by_text(const Text& t, std::string_view separator, int64_t most, bool from_right) {
-  if (separator.empty()) throw Error(ErrorCode::invalid_argument, "template: split by an empty string");
+  if (separator.empty())
+    throw Error(ErrorCode::invalid_argument, "template: split by an empty string");
   std::vector<size_t> cuts;
   const std::string_view s = t.bytes;
   if (!from_right) {
@@ -138,7 +147,8 @@ Text replaced(const Text& t, std::string_view from, const Text& to, int64_t most
   size_t begin = 0;
   int64_t count = 0;
   const auto check = [&] {
-    if (out.bytes.size() > limit) throw Error(ErrorCode::too_big, "template: 'replace' makes too long a text");
+    if (out.bytes.size() > limit)
+      throw Error(ErrorCode::too_big, "template: 'replace' makes too long a text");
   };
   if (from.empty()) {  // between all characters
     for (const Character& c : characters(t.bytes)) {
@@ -151,7 +161,8 @@ Text replaced(const Text& t, std::string_view from, const Text& to, int64_t most
     }
     if (most < 0 || count < most) out.append(to);
   } else {
-    for (size_t at; (at = t.bytes.find(from, begin)) != t.bytes.npos && (most < 0 || count < most); ++count) {
+    for (size_t at; (at = t.bytes.find(from, begin)) != t.bytes.npos && (most < 0 || count < most);
+         ++count) {
       out.append(t.slice(begin, at));
       out.append(to);
       begin = at + from.size();

@@ -115,7 +115,7 @@ bool Value::truthy() const {
 }
 
 const char* Value::type_name() const {
-  static constexpr const char* kNames[] = {"undefined", "none", "bool",  "int",    "float",  "str",
+  static constexpr const char* kNames[] = {"undefined", "none", "bool",  "int",    "float",   "str",
                                            "list",      "dict", "macro", "method", "function"};
   return kNames[v.index()];
 }
@@ -176,14 +176,15 @@ bool equal(const Value& a, const Value& b, int depth) {
     return t->bytes == b.get<Text>()->bytes;
   }
   if (const List* l = a.list()) {
-    return std::ranges::equal(*l, *b.list(),
-                              [&](const Value& x, const Value& y) { return equal(x, y, depth + 1); });
+    return std::ranges::equal(
+        *l, *b.list(), [&](const Value& x, const Value& y) { return equal(x, y, depth + 1); });
   }
   if (const Dict* d = a.dict()) {
     const Dict& other = *b.dict();
     return d->size() == other.size() && std::ranges::all_of(*d, [&](const auto& item) {
              return std::ranges::any_of(other, [&](const auto& o) {
-               return equal(item.first, o.first, depth + 1) && equal(item.second, o.second, depth + 1);
+               return equal(item.first, o.first, depth + 1) &&
+                      equal(item.second, o.second, depth + 1);
              });
            });
   }
@@ -240,12 +241,17 @@ std::string to_json(const Value& v, const JsonStyle& style, int depth) {
   if (const auto* t = v.get<Text>()) return json_string(t->bytes, style.ascii);
   if (v.is_none()) return "null";
   if (const auto* b = v.get<bool>()) return *b ? "true" : "false";
-  if (const auto* d = v.get<double>()) return std::isfinite(*d) ? float_text(*d) : std::isnan(*d) ? "NaN" : *d > 0 ? "Infinity" : "-Infinity";
+  if (const auto* d = v.get<double>())
+    return std::isfinite(*d) ? float_text(*d)
+           : std::isnan(*d)  ? "NaN"
+           : *d > 0          ? "Infinity"
+                             : "-Infinity";
   if (v.get<int64_t>()) return repr(v);
   const auto join = [&](const std::vector<std::string>& items, char open, char close) {
     if (items.empty()) return std::string{open, close};
     std::string out(1, open);
-    const std::string pad = indent < 0 ? "" : "\n" + std::string(static_cast<size_t>(indent * (depth + 1)), ' ');
+    const std::string pad =
+        indent < 0 ? "" : "\n" + std::string(static_cast<size_t>(indent * (depth + 1)), ' ');
     for (size_t i = 0; i < items.size(); ++i) {
       if (i > 0) out += indent < 0 ? ", " : ",";
       out += pad + items[i];
@@ -262,18 +268,21 @@ std::string to_json(const Value& v, const JsonStyle& style, int depth) {
     std::vector<std::pair<std::string, const Value*>> members;
     for (const auto& [key, value] : *d) {
       // As json.dumps: None, True and numbers are keys by their JSON text.
-      members.emplace_back(key.get<Text>() ? key.get<Text>()->bytes : to_json(key, {}, depth + 1), &value);
+      members.emplace_back(key.get<Text>() ? key.get<Text>()->bytes : to_json(key, {}, depth + 1),
+                           &value);
     }
     if (style.sort_keys) {
       charge(members.size() * 8);
-      std::ranges::stable_sort(members, {}, [](const auto& m) -> const std::string& { return m.first; });
+      std::ranges::stable_sort(members, {},
+                               [](const auto& m) -> const std::string& { return m.first; });
     }
     for (const auto& [key, value] : members) {
       items.push_back(json_string(key, style.ascii) + ": " + to_json(*value, style, depth + 1));
     }
     return join(items, '{', '}');
   }
-  throw fail(ErrorCode::invalid_argument, "template: a value of type {} has no JSON form", v.type_name());
+  throw fail(ErrorCode::invalid_argument, "template: a value of type {} has no JSON form",
+             v.type_name());
 }
 
 Value from_json(const OrderedJson& json, bool trusted) {
@@ -296,7 +305,8 @@ Value from_json(const OrderedJson& json, bool trusted) {
   Dict out;
   // Keys are names that the client's JSON chose: user text like the rest.
   for (const auto& [key, value] : json.items()) {
-    out.emplace_back(Value{trusted ? Text::from_template(key) : Text::from_user(key)}, from_json(value, trusted));
+    out.emplace_back(Value{trusted ? Text::from_template(key) : Text::from_user(key)},
+                     from_json(value, trusted));
   }
   return make_dict(std::move(out));
 }

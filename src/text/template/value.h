@@ -91,7 +91,6 @@ struct Dict : std::vector<std::pair<Value, Value>> {
   bool is_namespace = false;
 };
 
-
 Value text(std::string from_template);
 Value make_list(List items);
 Value make_dict(Dict items);
