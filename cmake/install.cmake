@@ -8,7 +8,7 @@ set(layer_headers "${CMAKE_INSTALL_INCLUDEDIR}/ominix-layers")
 # What programs link: OminiX::OminiX.
 add_library(ominix_package INTERFACE)
 set_target_properties(ominix_package PROPERTIES EXPORT_NAME OminiX)
-target_link_libraries(ominix_package INTERFACE ominix_kernels)
+target_link_libraries(ominix_package INTERFACE ominix_runtime)
 
 get_property(layers GLOBAL PROPERTY OMINIX_LAYERS)
 foreach(target ominix_dnnl)

@@ -17,5 +17,7 @@ file(RENAME "${WORK}/first" "${WORK}/prefix")
 run("${CMAKE_COMMAND}" -S "${CMAKE_CURRENT_LIST_DIR}/program" -B "${WORK}/build" -G Ninja
   "-DCMAKE_CXX_COMPILER=${COMPILER}" "-DCMAKE_PREFIX_PATH=${WORK}/prefix" -DCMAKE_BUILD_TYPE=Release)
 run("${CMAKE_COMMAND}" --build "${WORK}/build")
-run("${WORK}/build/program")
+run("${WORK}/build/program" "${DATA}/data/stories260k/hf" "${DATA}/data/stories260k/expected_greedy_200.txt")
+message("${output}")
+run("${WORK}/prefix/bin/ominix" --version)
 message("${output}")

@@ -1,41 +1,58 @@
-// A user's program: multiplies with MLX and looks at what the loader bound.
+// A user's program: loads a model, completes a text, and looks at what the loader bound.
 #include <dlfcn.h>
 
+#include <ominix/engine.h>
+#include <fstream>
 #include <iostream>
+#include <iterator>
 #include <string>
-
-#include "kernels/kernels.h"
-#include "mlx/ops.h"
 
 namespace {
 
-// The file that holds the function that the loader finds first: the one that MLX calls.
-std::string owner(const char* function) {
-  void* address = dlsym(RTLD_DEFAULT, function);
+// The file that holds an address.
+std::string owner(void* address) {
   Dl_info info{};
   if (address == nullptr || dladdr(address, &info) == 0) return "nothing";
   return info.dli_fname;
 }
 
+std::string read(const char* path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+void main_file() {}  // an address in this program
+
 }  // namespace
 
-int main() {
-  Dl_info self{};
-  dladdr(reinterpret_cast<void*>(&main), &self);
+int main(int argc, char** argv) try {
+  if (argc != 3) {
+    std::cerr << "usage: program MODEL EXPECTED_TEXT\n";
+    return 2;
+  }
+  // What the loader finds first is what MLX calls.
   for (const char* function : {"cblas_sgemm", "cblas_dgemm", "cblas_cgemm"}) {
-    if (std::string found = owner(function); found != self.dli_fname) {
-      std::cerr << function << " comes from " << found << ", expected " << self.dli_fname << '\n';
+    const std::string found = owner(dlsym(RTLD_DEFAULT, function));
+    if (found != owner(reinterpret_cast<void*>(&main_file))) {
+      std::cerr << function << " comes from " << found << ", expected this program\n";
       return 1;
     }
   }
 
-  namespace mx = mlx::core;
-  const mx::array product = mx::matmul(mx::ones({8, 16}), mx::ones({16, 8}));
-  const float best =
-      mx::max(mx::add(product, mx::array(ominix::kernels::silu(mx::zeros({8}))))).item<float>();
-  if (best != 16.0f) {
-    std::cerr << "a product of ones is " << best << ", expected 16\n";
+  ominix::Engine engine({.exact = true});
+  auto model = engine.load(argv[1]);
+  ominix::TextRequest request;
+  request.prompt = {1};
+  request.max_tokens = 200;
+  auto answer = engine.generate(model, request);
+  std::string text;
+  while (auto piece = answer.next()) text += piece->text;
+  if (std::string expected = read(argv[2]); text != expected) {
+    std::cerr << "answered '" << text << "', expected '" << expected << "'\n";
     return 1;
   }
-  std::cout << "matrix products are ours\n";
+  std::cout << "answered as expected: " << text.substr(0, 40) << "…\n";
+} catch (const ominix::Error& e) {
+  std::cerr << e.what() << '\n';
+  return 1;
 }

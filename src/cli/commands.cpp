@@ -1,0 +1,41 @@
+#include "cli/commands.h"
+
+#include <nlohmann/json.hpp>
+#include <vector>
+
+#include "base/log.h"
+#include "cli/terminal.h"
+
+namespace ominix::cli {
+
+std::span<const Command> commands() {
+  static const std::vector<Command> all = {run_command(), eval_command(), inspect_command(),
+                                           doctor_command()};
+  return all;
+}
+
+EngineOptions engine_options(const Arguments& args) {
+  EngineOptions options;
+  const std::string device = args.text("device", "cpu");
+  if (device != "cpu" && device != "gpu") {
+    throw UsageError("--device is '" + device + "', expected cpu or gpu");
+  }
+  options.device = device == "gpu" ? Device::gpu : Device::cpu;
+  options.threads = static_cast<int>(args.integer("threads", 0, 1, 1024));
+  options.exact = args.has("exact");
+  return options;
+}
+
+std::shared_ptr<const Model> load(Engine& engine, const std::string& path) {
+  ProgressBar bar("loading");
+  auto model = engine.load(
+      path, {.progress = [&](uint64_t done, uint64_t total) { bar.update(done, total); }});
+  for (const std::string& warning : model->info().warnings) log::info("{}", warning);
+  return model;
+}
+
+void print_json(const Json& value) {
+  print(value.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
+}
+
+}  // namespace ominix::cli

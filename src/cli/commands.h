@@ -1,0 +1,29 @@
+#pragma once
+
+#include <ominix/engine.h>
+
+#include <memory>
+#include <span>
+
+#include "base/json.h"
+#include "cli/arguments.h"
+
+namespace ominix::cli {
+
+// All commands of the program, in the order of `ominix --help`.
+std::span<const Command> commands();
+
+Command run_command();
+Command eval_command();
+Command inspect_command();
+Command doctor_command();
+
+// --device, --threads, --exact.
+EngineOptions engine_options(const Arguments& args);
+
+// Loads with a progress bar, and prints the model's warnings when verbose.
+std::shared_ptr<const Model> load(Engine& engine, const std::string& path);
+
+void print_json(const Json& value);
+
+}  // namespace ominix::cli
