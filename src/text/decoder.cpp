@@ -1,9 +1,9 @@
 #include "text/decoder.h"
-#include "base/error.h"
 
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "base/error.h"
 #include "base/utf8.h"
 #include "text/byte_alphabet.h"
 #include "text/config_reader.h"

@@ -1,9 +1,9 @@
 #include "text/matching.h"
-#include "base/error.h"
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "base/error.h"
 #include "base/utf8.h"
 #include "text/config_reader.h"
 
