@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-// Character properties (Unicode 16.0), case mappings and normalization forms (data of Unicode 12.0,
+// Character properties (Unicode 16.0), case mappings and normalization forms (data of Unicode 9.0,
 // as the reference tokenizers have it; decision 0101).
 namespace ominix::text::unicode {
 
@@ -30,13 +30,14 @@ inline constexpr CategorySet kPunctuation =
     bit(Category::Pi) | bit(Category::Pf) | bit(Category::Po);
 inline constexpr CategorySet kSymbol =
     bit(Category::Sm) | bit(Category::Sc) | bit(Category::Sk) | bit(Category::So);
-inline constexpr CategorySet kSeparator =
-    bit(Category::Zs) | bit(Category::Zl) | bit(Category::Zp);
+inline constexpr CategorySet kSeparator = bit(Category::Zs) | bit(Category::Zl) | bit(Category::Zp);
 inline constexpr CategorySet kOther = bit(Category::Cn) | bit(Category::Cc) | bit(Category::Cf) |
                                       bit(Category::Cs) | bit(Category::Co);
 
 Category category(char32_t c);
-inline bool is_in(char32_t c, CategorySet set) { return set >> static_cast<unsigned>(category(c)) & 1; }
+inline bool is_in(char32_t c, CategorySet set) {
+  return set >> static_cast<unsigned>(category(c)) & 1;
+}
 
 // White_Space.
 constexpr bool is_space(char32_t c) {
