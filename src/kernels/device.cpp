@@ -121,6 +121,11 @@ void start(const StartOptions& options) {
   }
   set_threads(count);
   on_stream([count] { omp_set_num_threads(count); });
+  if (first && !mx::gpu::is_available()) {
+    // A few milliseconds, against minutes with MLX's own products.
+    const auto advice = matmul_advice(measure_matmul(256), measure_f32_peak(), matmul_library());
+    if (advice) log::warning("kernels: {}", *advice);
+  }
 }
 
 void check_engine_thread() {

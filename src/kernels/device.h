@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -53,10 +54,12 @@ std::string mlx_version();
 std::string matmul_library();  // who answers MLX's float32 matrix products
 
 // Short measurements, a fraction of a second each. They must run on the engine thread.
-double measure_matmul();     // GFLOP/s of a 768³ float32 product through MLX
-double measure_f32_peak();   // GFLOP/s of multiply-adds in registers, all threads
-double measure_bandwidth();  // GB/s of reading memory on huge pages, all threads
-// Warns when matrix products run below a tenth of the peak: the slow library answers.
-void check_matmul();
+double measure_matmul(int n = 768);  // GFLOP/s of an n³ float32 product through MLX
+double measure_f32_peak();           // GFLOP/s of multiply-adds in registers, all threads
+double measure_bandwidth();          // GB/s of reading memory on huge pages, all threads
+
+// What to tell the user of products at `gflops` where `peak` is possible: nothing from a tenth of
+// it on; below that, a library other than ours answers. start() logs it as a warning.
+std::optional<std::string> matmul_advice(double gflops, double peak, const std::string& library);
 
 }  // namespace ominix::kernels

@@ -4,7 +4,8 @@
 #include <numeric>
 #include <vector>
 
-#include "base/log.h"
+#include <fmt/format.h>
+
 #include "kernels/arena.h"
 #include "kernels/device.h"
 #include "kernels/host_op.h"
@@ -63,8 +64,7 @@ __attribute__((target("avx512f"), optimize("fp-contract=fast"))) float chains_av
 
 }  // namespace
 
-double measure_matmul() {
-  constexpr int n = 768;
+double measure_matmul(int n) {
   const array a = mx::ones({n, n}), b = mx::ones({n, n});
   mx::eval(a, b);
   const double t = best_of(4, [&] {
@@ -113,13 +113,12 @@ double measure_bandwidth() {
   return kBytes / t * 1e-9;
 }
 
-void check_matmul() {
-  const double speed = measure_matmul(), peak = measure_f32_peak();
-  if (speed >= 0.1 * peak) return;
-  log::warning(
-      "kernels: float32 products run at {:.1f} of {:.0f} GFLOP/s, expected a tenth at least; "
-      "{} answers them",
-      speed, peak, matmul_library());
+std::optional<std::string> matmul_advice(double gflops, double peak, const std::string& library) {
+  if (gflops >= 0.1 * peak) return std::nullopt;
+  return fmt::format(
+      "float32 products run at {:.1f} GFLOP/s, expected at least a tenth of this machine's {:.0f}; "
+      "{} answers them: link OminiX before MLX, and no other BLAS",
+      gflops, peak, library);
 }
 
 }  // namespace ominix::kernels

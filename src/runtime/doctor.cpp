@@ -33,12 +33,8 @@ Doctor examine_machine(int threads) {
     d.gpu = gpu.available ? gpu.name : "";
     d.gpu_reason = gpu.reason;
   });
-  if (d.matmul_gflops < 0.1 * d.peak_gflops) {
-    d.advice.push_back(
-        fmt::format("matrix products run at {:.0f} GFLOP/s, under 10 % of the peak of {:.0f}: {} "
-                    "answers instead of "
-                    "OminiX's own; link OminiX before MLX",
-                    d.matmul_gflops, d.peak_gflops, d.matmul_library));
+  if (const auto slow = kernels::matmul_advice(d.matmul_gflops, d.peak_gflops, d.matmul_library)) {
+    d.advice.push_back(*slow);
   }
   if (d.instruction_set == std::string("portable")) {
     d.advice.push_back(

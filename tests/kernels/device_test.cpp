@@ -29,6 +29,14 @@ TEST(Device, MlxMultipliesWithOurLibrary) {
   EXPECT_THAT(matmul_library(), ::testing::HasSubstr("oneDNN"));
 }
 
+TEST(Device, SaysThatProductsAreSlow) {
+  EXPECT_FALSE(matmul_advice(25, 220, "oneDNN").has_value());
+  const auto advice = matmul_advice(5.2, 220, "libblas.so.3");
+  ASSERT_TRUE(advice.has_value());
+  EXPECT_THAT(*advice, ::testing::AllOf(::testing::HasSubstr("5.2"), ::testing::HasSubstr("220"),
+                                        ::testing::HasSubstr("libblas.so.3")));
+}
+
 TEST(Device, MatrixProductsThroughMlx) {
   for (const auto& [m, n, k] : {std::tuple{1, 1, 1}, {3, 5, 7}, {17, 33, 65}, {64, 1, 300}}) {
     const auto a = random_array({m, k}, 1), b = random_array({k, n}, 2);
