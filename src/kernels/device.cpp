@@ -91,6 +91,19 @@ void limit_dnnl(Isa isa) {
                                              : dnnl::cpu_isa::avx512_core);
 }
 
+void use_threads(int count) {
+  set_threads(count);
+  on_stream([count] { omp_set_num_threads(count); });
+}
+
+// A few milliseconds, against minutes with MLX's own products. On one thread, because the slow
+// library has no more, and because threads that wait for each other look slow on a busy machine.
+void check_matmul() {
+  use_threads(1);
+  const auto advice = matmul_advice(measure_matmul(256), measure_f32_peak(), matmul_library());
+  if (advice) log::warning("kernels: {}", *advice);
+}
+
 uint64_t read_number(const char* path) {
   std::ifstream file(path);
   uint64_t value = 0;
@@ -119,13 +132,8 @@ void start(const StartOptions& options) {
     mx::set_cache_limit(options.cache_limit);
     limit_dnnl(isa());
   }
-  set_threads(count);
-  on_stream([count] { omp_set_num_threads(count); });
-  if (first && !mx::gpu::is_available()) {
-    // A few milliseconds, against minutes with MLX's own products.
-    const auto advice = matmul_advice(measure_matmul(256), measure_f32_peak(), matmul_library());
-    if (advice) log::warning("kernels: {}", *advice);
-  }
+  if (first && !mx::gpu::is_available()) check_matmul();
+  use_threads(count);
 }
 
 void check_engine_thread() {
