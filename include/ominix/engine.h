@@ -24,6 +24,7 @@ struct EngineOptions {
   bool exact = false;  // float32 activations throughout, instead of int8 inside quantized products
   uint64_t memory_budget = 0;  // bytes for models and their states; 0: what the machine has free
   int prefill_chunk = 512;     // prompt tokens in one step
+  int kv_bits = 32;  // keys and values kept as float32, or in 8 bits: a quarter of the memory
 };
 
 struct LoadOptions {
@@ -71,16 +72,45 @@ class Model {
   std::shared_ptr<const Impl> impl_;
 };
 
+struct LogitBias {
+  int32_t id = 0;
+  float bias = 0;
+};
+
 // How the next token is chosen from the logits. temperature 0 takes the largest (greedy).
-// Order: repetition penalty, temperature, top_k, top_p, min_p. The same seed gives the same text,
-// whatever runs beside it.
+//
+// The steps, in this order; each is off by default:
+//   logit_bias, repetition, presence and frequency penalties, DRY: change logits
+//   top_n_sigma, temperature, top_k, typical_p, top_p, min_p, XTC: leave tokens out, each from the
+//     shares of what the one before left; mirostat stands in for all of them but temperature
+//   a draw from what is left
+// Draws depend on (seed, position) alone: the same seed gives the same text, whatever runs beside
+// it.
 struct Sampling {
   float temperature = 0.0f;
-  int top_k = 0;  // 0: all
-  float top_p = 1.0f;
-  float min_p = 0.0f;
+  int top_k = 0;             // the k largest; 0: all
+  float top_p = 1.0f;        // the shortest prefix, largest first, whose shares reach p
+  float min_p = 0.0f;        // shares of at least min_p times the largest
+  float typical_p = 1.0f;    // the shares nearest to the entropy, until they reach p
+  float top_n_sigma = 0.0f;  // logits within n standard deviations of the largest; 0: all
+  // With this probability, of the tokens whose share is at least the threshold all go but the least
+  // likely one (stop tokens stay).
+  float xtc_probability = 0.0f, xtc_threshold = 0.1f;
+  int mirostat = 0;  // 1 or 2 steer the surprise of each token towards tau bits
+  float mirostat_tau = 5.0f, mirostat_eta = 0.1f;
+
+  std::vector<LogitBias> logit_bias;
   float repetition_penalty = 1.0f;  // over the last `repetition_window` tokens, prompt included
   int repetition_window = 64;
+  float presence_penalty = 0.0f;   // off each token that the answer has
+  float frequency_penalty = 0.0f;  // times how often it has it
+  // DRY: a token that would make a repetition of n ≥ dry_allowed_length tokens longer loses
+  // multiplier · base^(n - allowed). Looks at the last dry_window tokens, prompt included (0: all);
+  // repetitions end at tokens whose text has one of the breakers.
+  float dry_multiplier = 0.0f, dry_base = 1.75f;
+  int dry_allowed_length = 2, dry_window = 0;
+  std::vector<std::string> dry_breakers = {"\n", ":", "\"", "*"};
+
   uint64_t seed = 0;
 };
 
@@ -89,7 +119,20 @@ struct TextRequest {
   int max_tokens = 512;
   Sampling sampling;
   std::vector<std::string> stop;  // texts that end the answer; not part of it
-  bool ignore_stop_ids = false;   // go on behind an end-of-text token
+  std::vector<int32_t> stop_ids;  // tokens that end it, beside the model's own
+  bool ignore_stop_ids = false;   // go on behind the model's own
+  // Natural logarithms of the probabilities before any step of `sampling`, of each token and of the
+  // `logprobs` likeliest; -1: none. At most 100.
+  int logprobs = -1;
+  // Files that keep what the model remembers of a text. `state_in`: tokens that it shares with the
+  // start of the prompt are not computed again; a missing file counts as empty. `state_out` is
+  // written when the answer is complete; it may be the same file.
+  std::filesystem::path state_in, state_out;
+};
+
+struct TokenLogprob {
+  int32_t id = 0;
+  float logprob = 0;
 };
 
 enum class FinishReason { stop, length, cancelled };
@@ -108,6 +151,12 @@ class TextStream {
   struct Piece {
     std::string text;          // complete UTF-8, may be empty
     std::vector<int32_t> ids;  // the tokens it came from
+    // With TextRequest::logprobs, one entry a token.
+    struct Logprobs {
+      float logprob = 0;              // of the token
+      std::vector<TokenLogprob> top;  // the likeliest, best first
+    };
+    std::vector<Logprobs> logprobs;
   };
 
   ~TextStream();
@@ -126,8 +175,8 @@ class TextStream {
   std::shared_ptr<Impl> impl_;
 };
 
-// Loads models and runs requests. All computing happens on one thread of the process, which every Engine
-// shares; all methods may be called from any thread.
+// Loads models and runs requests. All computing happens on one thread of the process, which every
+// Engine shares; all methods may be called from any thread.
 class Engine {
  public:
   explicit Engine(const EngineOptions& options = {});
