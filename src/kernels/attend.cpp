@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <limits>
 #include <span>
@@ -18,19 +19,83 @@ namespace mx = mlx::core;
 
 constexpr int kBlock = KvState::kBlock;
 
+// x in 8 bits: round(x / scale), scale = largest size / 127. A group that is not finite gets the
+// scale NaN: every score that looks at it shows it.
+float quantize_group(const float* x, int count, int8_t* out, int64_t stride) {
+  float most = 0;
+  bool finite = true;
+  for (int i = 0; i < count; i++) {
+    most = std::max(most, std::abs(x[i]));
+    finite = finite && std::isfinite(x[i]);
+  }
+  const float scale = most / 127;
+  const float inverse = scale > 0 && finite ? 1 / scale : 0;
+  for (int i = 0; i < count; i++) {
+    const float q = finite ? std::nearbyint(std::clamp(x[i] * inverse, -127.0f, 127.0f)) : 1;
+    out[i * stride] = static_cast<int8_t>(q);
+  }
+  return finite ? scale : std::numeric_limits<float>::quiet_NaN();
+}
+
 // Writes the new keys and values of one head.
 void store(const KvAppend& row, const KvLayout& layout, int head, const float* k, const float* v) {
+  constexpr int kGroup = KvLayout::kGroup;
   for (int i = 0; i < row.length; i++) {
     const int64_t position = row.start + i;
     const int at = static_cast<int>(position % kBlock);
-    float* block = row.blocks[position / kBlock - row.first]->data();
+    const KvBlock& block = *row.blocks[position / kBlock - row.first];
     const float* key = k + (int64_t{i} * layout.heads + head) * layout.key_dim;
-    float* keys = block + layout.keys(head) + at / kLanes * kLanes * layout.key_dim + at % kLanes;
-    for (int d = 0; d < layout.key_dim; d++) keys[d * kLanes] = key[d];
     const float* value = v + (int64_t{i} * layout.heads + head) * layout.value_dim;
-    float* values = block + layout.values(head) + at * kLanes;
-    for (int d = 0; d < layout.value_dim; d++) {
-      values[d / kLanes * kBlock * kLanes + d % kLanes] = value[d];
+    if (!layout.quantized) {
+      float* keys = block.data() + layout.keys(head) + KvLayout::key_at(at, 0, layout.key_dim);
+      for (int d = 0; d < layout.key_dim; d++) keys[d * kLanes] = key[d];
+      float* values = block.data() + layout.values(head) + at * kLanes;
+      for (int d = 0; d < layout.value_dim; d++) {
+        values[d / kLanes * kBlock * kLanes + d % kLanes] = value[d];
+      }
+      continue;
+    }
+    float* scales = block.scales(layout);
+    int8_t* keys = block.whole() + layout.keys(head);
+    for (int d = 0; d < layout.key_dim; d += kGroup) {
+      scales[layout.key_scales(head) + int64_t{d / kGroup} * kBlock + at] =
+          quantize_group(key + d, std::min(kGroup, layout.key_dim - d),
+                         keys + KvLayout::key_at(at, d, layout.key_dim), kLanes);
+    }
+    int8_t* values = block.whole() + layout.values(head);
+    for (int d = 0; d < layout.value_dim; d += kGroup) {
+      int8_t group[kGroup];
+      const int count = std::min(kGroup, layout.value_dim - d);
+      scales[layout.value_scales(head) + int64_t{d / kGroup} * kBlock + at] =
+          quantize_group(value + d, count, group, 1);
+      for (int c = 0; c < count; c++) values[KvLayout::value_at(at, d + c)] = group[c];
+    }
+  }
+}
+
+// A head's keys and values of tokens [begin, end) of a quantized block, in float32 and in the
+// places where a float32 block has them.
+void widen(const KvBlock& block, const KvLayout& layout, int head, int begin, int end, float* keys,
+           float* values) {
+  const float* scales = block.scales(layout);
+  const int8_t* k = block.whole() + layout.keys(head);
+  for (int panel = begin / kLanes; panel < (end + kLanes - 1) / kLanes; panel++) {
+    const float* of_keys = scales + layout.key_scales(head) + panel * kLanes;
+    for (int d = 0; d < layout.key_dim; d++) {
+      const int64_t at = (int64_t{panel} * layout.key_dim + d) * kLanes;
+      const float* scale = of_keys + int64_t{d / KvLayout::kGroup} * kBlock;
+      for (int lane = 0; lane < kLanes; lane++)
+        keys[at + lane] = static_cast<float>(k[at + lane]) * scale[lane];
+    }
+  }
+  const int8_t* v = block.whole() + layout.values(head);
+  for (int panel = 0; panel < layout.value_panels(); panel++) {
+    const float* scale =
+        scales + layout.value_scales(head) + int64_t{panel * kLanes / KvLayout::kGroup} * kBlock;
+    for (int t = begin; t < end; t++) {
+      const int64_t at = (int64_t{panel} * kBlock + t) * kLanes;
+      for (int lane = 0; lane < kLanes; lane++)
+        values[at + lane] = static_cast<float>(v[at + lane]) * scale[t];
     }
   }
 }
@@ -99,7 +164,7 @@ class Attention {
  private:
   void append(const KvAppend& row, const float* k, const float* v) const {
     for (const auto& copy : row.copies) {
-      std::memcpy(copy.to->data(), copy.from->data(), layout_.size() * sizeof(float));
+      std::memcpy(copy.to->memory.data(), copy.from->memory.data(), layout_.bytes());
     }
     const int chunk = row.length > 8 ? 1 : layout_.heads;
     parallel(layout_.heads, chunk, [&](int64_t begin, int64_t end, int) {
@@ -144,9 +209,20 @@ class Attention {
       highest = std::max(highest, to[r]);
     }
     if (lowest >= highest) return;
-    const float* memory = t.row->blocks[index - t.row->first]->data();
-    table().attend_block({q, t.rows, layout_.key_dim, layout_.value_panels(),
-                          memory + layout_.keys(t.head), memory + layout_.values(t.head), lowest,
+    const KvBlock& memory = *t.row->blocks[index - t.row->first];
+    const float *keys, *values;
+    if (layout_.quantized) {
+      thread_local std::vector<float> wide;
+      wide.resize(layout_.keys_size() + layout_.values_size());
+      widen(memory, layout_, t.head, lowest, highest, wide.data(),
+            wide.data() + layout_.keys_size());
+      keys = wide.data();
+      values = wide.data() + layout_.keys_size();
+    } else {
+      keys = memory.data() + layout_.keys(t.head);
+      values = memory.data() + layout_.values(t.head);
+    }
+    table().attend_block({q, t.rows, layout_.key_dim, layout_.value_panels(), keys, values, lowest,
                           highest, from, to, options_.scale, options_.soft_cap},
                          part.out.data(), part.max, part.sum);
   }

@@ -60,8 +60,10 @@ std::vector<float> reference(const Sequence& s, const AttendOptions& o, bool cau
 }
 
 std::vector<float> in_pieces(const Sequence& s, const Shape& shape, const AttendOptions& o,
-                             const std::vector<int>& pieces) {
-  KvState state(spec_of(shape, o.window));
+                             const std::vector<int>& pieces, bool quantized = false) {
+  KvSpec spec = spec_of(shape, o.window);
+  spec.quantized = quantized;
+  KvState state(spec);
   std::vector<float> out;
   int at = 0;
   for (const int n : pieces) {
@@ -86,6 +88,36 @@ TEST(Attend, MatchesTheDefinition) {
               << shape.dim << " wide, " << length << " tokens, window " << o.window;
         });
       }
+    }
+  }
+}
+
+// What 8 bits make of (tokens, heads, width): groups of 64 channels share a scale.
+array rounded(const array& x) {
+  auto v = values(x);
+  const auto width = static_cast<size_t>(x.shape(2));
+  for (size_t row = 0; row < v.size(); row += width) {
+    for (size_t g = 0; g < width; g += 64) {
+      const size_t end = std::min(width, g + 64);
+      float most = 0;
+      for (size_t i = g; i < end; i++) most = std::max(most, std::abs(v[row + i]));
+      const float scale = most / 127, inverse = scale > 0 ? 1 / scale : 0;
+      for (size_t i = g; i < end; i++) v[row + i] = std::nearbyint(v[row + i] * inverse) * scale;
+    }
+  }
+  return array(v.data(), x.shape());
+}
+
+TEST(Attend, QuantizedIsThatOfTheRoundedKeysAndValues) {
+  for (const Shape& shape : {Shape{4, 2, 64, 64}, {9, 3, 20, 13}, {8, 1, 128, 80}}) {
+    for (const AttendOptions& o : {AttendOptions{0.125f}, {0.125f, 300}}) {
+      const Sequence s = random_sequence(shape, 600, 3);
+      const auto want = reference({s.q, rounded(s.k), rounded(s.v)}, o);
+      for_each_isa([&] {
+        const auto whole = in_pieces(s, shape, o, {600}, true);
+        EXPECT_LT(relative_error(whole, want), 3e-6) << shape.dim << " wide, window " << o.window;
+        EXPECT_TRUE(same_bytes(in_pieces(s, shape, o, {1, 5, 250, 1, 343}, true), whole));
+      });
     }
   }
 }
