@@ -47,6 +47,11 @@ def plan(root, name, like):
             sys.exit(f"new_family: {old.relative_to(root)} is missing, expected what every family has")
         if not new.exists():  # a golden script may be there before its family
             files[new] = renamed(old.read_text(), code=True)
+    script, test = root / f"tools/goldens/{name}.py", root / f"tests/models/{name}_test.cpp"
+    cases = re.findall(rf'^    "({name}-[a-z0-9-]+)":', script.read_text(), re.M) if script.exists() else []
+    if cases and test in files:  # the cases that the script writes, instead of the other family's
+        values = ", ".join(f'"{case}"' for case in cases)
+        files[test] = re.sub(r"::testing::Values\([^)]*\)", f"::testing::Values({values})", files[test])
     files[root / "src/models" / name / "NOTES.md"] = NOTES.format(name=name, like=like)
 
     lists = ((root / "src/models/CMakeLists.txt", rf"^ominix_add_family\({like}\b[^)]*\)\n", lambda m: m[0] + renamed(m[0])),

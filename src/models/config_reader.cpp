@@ -184,6 +184,8 @@ bool ConfigReader::optional(std::string_view key, std::vector<std::string>& out)
   return true;
 }
 
+bool ConfigReader::has(std::string_view key) const { return json_.contains(key); }
+
 const Json* ConfigReader::raw(std::string_view key) { return find(key); }
 
 void ConfigReader::ignore(std::initializer_list<std::string_view> keys) {

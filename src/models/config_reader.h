@@ -31,6 +31,8 @@ class ConfigReader {
   bool optional(std::string_view key, std::vector<int>& out);
   bool optional(std::string_view key, std::vector<std::string>& out);
 
+  // Is the key there, be it null?
+  bool has(std::string_view key) const;
   // The value as it is, or nullptr; counts as read.
   const Json* raw(std::string_view key);
   // Keys that are known to mean nothing for inference.

@@ -13,6 +13,8 @@ using mlx::core::array;
 struct TextInfo {
   int vocab_size = 0;
   int64_t max_positions = 0;  // tokens the model was made for
+  // Do keys depend on the length that the text had at its start (nn::Row::rope_length)?
+  bool rope_by_length = false;
 };
 
 // A decoder of text. Const after construction: all that changes is in the states, which the engine

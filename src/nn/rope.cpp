@@ -89,6 +89,9 @@ Rope::Rope(const RopeConfig& config, kernels::RopePairs pairs) : config_(config)
   } else if (c.type == "linear") {
     for (float& f : inv) f /= c.factor;
     fixed_ = inv;
+  } else if (c.type == "factors") {
+    for (size_t i = 0; i < inv.size(); ++i) inv[i] /= c.factors[i];
+    fixed_ = inv;
   } else if (c.type == "llama3") {
     apply_llama3(inv, c);
     fixed_ = inv;

@@ -12,8 +12,10 @@ namespace ominix::nn {
 // Rotary position embedding as config.json describes it (rope_theta, rope_scaling /
 // rope_parameters). Formulas: transformers, modeling_rope_utils.py.
 struct RopeConfig {
-  std::string type = "default";  // default, linear, dynamic, llama3, yarn, longrope
-  int width = 0;                 // elements of a head that turn (head_dim · partial_rotary_factor)
+  // default, linear, dynamic, llama3, yarn, longrope; factors: what GGUF files hold instead of
+  // llama3
+  std::string type = "default";
+  int width = 0;  // elements of a head that turn (head_dim · partial_rotary_factor)
   float theta = 10000.0f;
   float factor = 1.0f;
   int64_t max_positions = 0;       // max_position_embeddings
@@ -27,6 +29,8 @@ struct RopeConfig {
   float attention_factor = 0.0f;
   // longrope: width / 2 factors each
   std::vector<float> short_factor, long_factor;
+  // factors: width / 2 numbers that divide the frequencies
+  std::vector<float> factors;
 };
 
 class Rope {
@@ -35,6 +39,8 @@ class Rope {
 
   int width() const { return config_.width; }
   kernels::RopePairs pairs() const { return pairs_; }
+  // Do the frequencies depend on `length`?
+  bool by_length() const { return fixed_.empty(); }
 
   // cos and sin of positions [first, first + count): count rows of width / 2 values. `length` is
   // the sequence length that dynamic and longrope go by.

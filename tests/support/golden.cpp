@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "base/error.h"
+#include "support/eval_ids.h"
 #include "support/temp_dir.h"
 
 namespace ominix::testing {
@@ -48,8 +49,9 @@ std::vector<std::string> Golden::names() const {
   return out;
 }
 
-std::map<std::string, Values> Golden::eval(Engine& engine, const std::shared_ptr<const Model>& model,
-                                           Input input, const EvalOptions& options) const {
+std::map<std::string, Values> Golden::eval(Engine& engine,
+                                           const std::shared_ptr<const Model>& model, Input input,
+                                           const EvalOptions& options) const {
   const TempDir dir;
   std::vector<formats::SafetensorsEntry> entries;
   std::vector<Values> values;
@@ -71,6 +73,18 @@ std::map<std::string, Values> Golden::eval(Engine& engine, const std::shared_ptr
   std::map<std::string, Values> out;
   for (const auto& info : results.tensors()) out[info.name] = read_values(results, info.name);
   return out;
+}
+
+std::vector<float> eval_ids(Engine& engine, const std::shared_ptr<const Model>& model,
+                            const std::vector<int32_t>& ids, int prefill_chunk) {
+  const TempDir dir;
+  const formats::SafetensorsEntry entry{
+      "input_ids", DType::i32, {1, static_cast<int64_t>(ids.size())}};
+  formats::SafetensorsWriter writer(dir / "in", std::span(&entry, 1));
+  writer.append(std::as_bytes(std::span(ids)));
+  writer.commit();
+  eval_files(engine, model, dir / "in", dir / "out", {.prefill_chunk = prefill_chunk});
+  return read_values(formats::Safetensors(dir / "out"), "logits").floats;
 }
 
 }  // namespace ominix::testing

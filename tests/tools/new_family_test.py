@@ -48,6 +48,13 @@ class NewFamily(unittest.TestCase):
         self.assertEqual(run(self.root, "qwen2", "--like", "llama").returncode, 0)
         self.assertEqual(self.read("tools/goldens/qwen2.py"), "mine\n")
 
+    def test_names_the_cases_of_the_script(self):
+        (self.root / "tests/models/llama_test.cpp").write_text('TEST_P(Llama, M) {}\n::testing::Values("llama-default",\n  "llama-yarn"));\n')
+        (self.root / "tools/goldens/qwen2.py").write_text('CASES = {\n    "qwen2-tied": case(),\n    "qwen2-window": case(),\n}\n')
+        self.assertEqual(run(self.root, "qwen2", "--like", "llama").returncode, 0)
+        self.assertEqual(self.read("tests/models/qwen2_test.cpp"),
+                         'TEST_P(Qwen2, M) {}\n::testing::Values("qwen2-tied", "qwen2-window"));\n')
+
     def test_says_why_not(self):
         for name, like, words in (("Bad", "llama", "no family name"), ("new", "gone", "is not there"),
                                   ("new", "shared", "is not there"), ("llama", "llama", "there already")):

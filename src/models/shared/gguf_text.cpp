@@ -1,7 +1,11 @@
 #include "models/shared/gguf_text.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "base/error.h"
 
@@ -33,6 +37,52 @@ class Meta {
   std::string prefix_;
 };
 
+// The numbers of a small float32 tensor, or nothing when there is none.
+std::optional<std::vector<float>> floats_of(const formats::Gguf& file, const char* name) {
+  constexpr int64_t kMost = 1 << 15;
+  const formats::TensorInfo* info = file.find(name);
+  if (!info) return std::nullopt;
+  if (info->type != DType::f32 || info->shape.size() != 1 || info->shape[0] > kMost) {
+    throw fail(ErrorCode::corrupt_data,
+               "gguf: tensor '{}' has type {} and {} axes, expected at most {} f32 numbers", name,
+               to_string(info->type), info->shape.size(), kMost);
+  }
+  std::vector<float> out(static_cast<size_t>(info->shape[0]));
+  file.read(*info, 0, std::as_writable_bytes(std::span(out)));
+  return out;
+}
+
+// How positions are stretched: in metadata or, when each frequency has a factor of its own, as
+// tensors (llama.cpp writes those of llama3 and longrope so).
+Json rope_scaling(const formats::Gguf& file, const Meta& meta) {
+  Json out = Json::object();
+  const auto number = [&](const char* key, const char* name) {
+    if (const auto x = meta.number(std::string("rope.scaling.") + key)) out[name] = *x;
+  };
+  const auto type = meta.text("rope.scaling.type");
+  if (type && *type != "none") {
+    out["rope_type"] = *type;
+    number("factor", "factor");
+    number("yarn_beta_fast", "beta_fast");
+    number("yarn_beta_slow", "beta_slow");
+  }
+  if (const auto n = meta.integer("rope.scaling.original_context_length"))
+    out["original_max_position_embeddings"] = *n;
+  if (const auto factors = floats_of(file, "rope_freqs.weight")) {
+    out["rope_type"] = "factors";
+    out["factors"] = *factors;
+  }
+  const auto longer = floats_of(file, "rope_factors_long.weight");
+  const auto shorter = floats_of(file, "rope_factors_short.weight");
+  if (longer && shorter) {
+    out["rope_type"] = "longrope";
+    out["long_factor"] = *longer;
+    out["short_factor"] = *shorter;
+    number("attn_factor", "attention_factor");
+  }
+  return out;
+}
+
 }  // namespace
 
 Json gguf_text_config(const formats::Gguf& file, const char* model_type) {
@@ -45,18 +95,17 @@ Json gguf_text_config(const formats::Gguf& file, const char* model_type) {
   c["num_attention_heads"] = meta.require("attention.head_count");
   if (const auto n = meta.integer("attention.head_count_kv")) c["num_key_value_heads"] = *n;
   if (const auto n = meta.integer("attention.key_length")) c["head_dim"] = *n;
+  // Where the number of turning elements is not that of a head.
+  const int64_t heads = std::max<int64_t>(meta.require("attention.head_count"), 1);
+  const int64_t head_dim =
+      meta.integer("attention.key_length").value_or(meta.require("embedding_length") / heads);
+  if (const auto n = meta.integer("rope.dimension_count"); n && head_dim > 0 && *n != head_dim)
+    c["partial_rotary_factor"] = static_cast<double>(*n) / static_cast<double>(head_dim);
   if (const auto x = meta.number("attention.layer_norm_rms_epsilon")) c["rms_norm_eps"] = *x;
   if (const auto n = meta.integer("context_length")) c["max_position_embeddings"] = *n;
   if (const auto x = meta.number("rope.freq_base")) c["rope_theta"] = *x;
-  const auto type = meta.text("rope.scaling.type");
-  if (type && *type != "none") {
-    Json& scaling = c["rope_scaling"] = Json::object();
-    scaling["rope_type"] = *type;
-    if (const auto x = meta.number("rope.scaling.factor")) scaling["factor"] = *x;
-    if (const auto n = meta.integer("rope.scaling.original_context_length")) {
-      scaling["original_max_position_embeddings"] = *n;
-    }
-  }
+  if (Json scaling = rope_scaling(file, meta); scaling.contains("rope_type"))
+    c["rope_scaling"] = std::move(scaling);
   // The embedding says how many tokens there are; a file without an output head ties both.
   const formats::TensorInfo* embedding = file.find("token_embd.weight");
   if (!embedding || embedding->shape.size() != 2) {
@@ -69,8 +118,11 @@ Json gguf_text_config(const formats::Gguf& file, const char* model_type) {
 }
 
 weights::Rules gguf_text_rules() {
+  using weights::drop;
   using weights::rename;
   return {
+      drop("rope_freqs.weight"),  // in the configuration
+      drop("rope_factors_*.weight"),
       rename("token_embd.*", "model.embed_tokens.*"),
       rename("output_norm.*", "model.norm.*"),
       rename("output.*", "lm_head.*"),
@@ -88,9 +140,12 @@ weights::Rules gguf_text_rules() {
   };
 }
 
-bool is_tied(const Json& config) {
-  const auto found = config.find("tie_word_embeddings");
-  return found != config.end() && found->is_boolean() && found->get<bool>();
+weights::Rules text_rules(const Json& config) {
+  weights::Rules out = {weights::drop("*.rotary_emb.inv_freq")};
+  // A stray head of a tied model is a copy of the embedding.
+  const auto tied = config.find("tie_word_embeddings");
+  if (tied != config.end() && *tied == true) out.push_back(weights::drop("lm_head.*"));
+  return out;
 }
 
 int head_dim_of(const Json& config) {

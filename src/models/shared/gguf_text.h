@@ -15,7 +15,9 @@ Json gguf_text_config(const formats::Gguf& file, const char* model_type);
 // GGUF's tensor names to transformers' names.
 weights::Rules gguf_text_rules();
 
-bool is_tied(const Json& config);     // "tie_word_embeddings": true
+// What published folders of any text family hold and no model needs.
+weights::Rules text_rules(const Json& config);
+
 int head_dim_of(const Json& config);  // head_dim, else hidden_size / num_attention_heads
 
 }  // namespace ominix::models::shared

@@ -31,6 +31,7 @@ void read_scaling(nn::RopeConfig& c, const Json& block, const std::string& where
   r.optional("attention_factor", c.attention_factor);
   r.optional("short_factor", c.short_factor);
   r.optional("long_factor", c.long_factor);
+  r.optional("factors", c.factors);
   for (const std::string& key : r.unread()) log::warning("{}: '{}' is not used", where, key);
   r.check(c.factor > 0, "'factor' must be more than 0");
 }
@@ -38,11 +39,11 @@ void read_scaling(nn::RopeConfig& c, const Json& block, const std::string& where
 }  // namespace
 
 nn::RopeConfig read_rope(ConfigReader& r, int head_dim, float default_theta,
-                         int default_max_positions) {
+                         int default_max_positions, float default_partial) {
   nn::RopeConfig c;
   c.theta = default_theta;
   c.max_positions = default_max_positions;
-  float partial = 1.0f;
+  float partial = default_partial;
   r.optional("max_position_embeddings", c.max_positions);
   r.optional("original_max_position_embeddings", c.original_positions);
   r.optional("rope_theta", c.theta);
@@ -57,15 +58,17 @@ nn::RopeConfig read_rope(ConfigReader& r, int head_dim, float default_theta,
   c.width = static_cast<int>(static_cast<float>(head_dim) * partial);
   r.check(c.width >= 2 && c.width % 2 == 0,
           fmt::format("{} elements of a head turn, expected an even number", c.width));
-  if (c.type == "longrope") {
+  const auto check_factors = [&](const char* key, const std::vector<float>& factors) {
     const auto half = static_cast<size_t>(c.width / 2);
-    r.check(c.short_factor.size() == half && c.long_factor.size() == half,
-            fmt::format("longrope has {} short and {} long factors, expected {} of each",
-                        c.short_factor.size(), c.long_factor.size(), half));
-    for (const auto* factors : {&c.short_factor, &c.long_factor}) {
-      for (float f : *factors) r.check(f > 0, "longrope factors must be more than 0");
-    }
+    r.check(factors.size() == half,
+            fmt::format("rope has {} numbers in '{}', expected {}", factors.size(), key, half));
+    for (float f : factors) r.check(f > 0, fmt::format("'{}' must hold numbers above 0", key));
+  };
+  if (c.type == "longrope") {
+    check_factors("short_factor", c.short_factor);
+    check_factors("long_factor", c.long_factor);
   }
+  if (c.type == "factors") check_factors("factors", c.factors);
   if (c.type == "llama3") {
     if (c.original_positions == 0) c.original_positions = 8192;
     r.check(c.low_freq_factor > 0 && c.high_freq_factor > c.low_freq_factor,

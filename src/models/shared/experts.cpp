@@ -1,0 +1,29 @@
+#include "models/shared/experts.h"
+
+#include <string>
+
+namespace ominix::models::shared {
+
+weights::Rules expert_rules(const std::string& block) {
+  using weights::rename;
+  using weights::split_rows_in_half;
+  using weights::split_stack;
+  const std::string experts = "*." + block + ".experts.", stack = "*." + block + ".switch_mlp.";
+  weights::Rules out = {
+      split_stack(experts + "gate_up_proj", experts + "#.gate_up_proj.weight"),
+      split_rows_in_half(experts + "*.gate_up_proj.weight", experts + "*.gate_proj.weight",
+                         experts + "*.up_proj.weight"),
+      split_stack(experts + "down_proj", experts + "#.down_proj.weight"),
+      rename("blk.*.ffn_gate_exps.*", "model.layers." + stack + "gate_proj.*"),
+      rename("blk.*.ffn_up_exps.*", "model.layers." + stack + "up_proj.*"),
+      rename("blk.*.ffn_down_exps.*", "model.layers." + stack + "down_proj.*"),
+  };
+  for (const std::string part : {"gate_proj", "up_proj", "down_proj"}) {
+    out.push_back(rename(experts + "*." + part + ".*", stack + part + ".*.*"));
+    for (const std::string plane : {"weight", "scales", "biases"})
+      out.push_back(split_stack(stack + part + "." + plane, stack + part + ".#." + plane));
+  }
+  return out;
+}
+
+}  // namespace ominix::models::shared
