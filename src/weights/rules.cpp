@@ -110,6 +110,24 @@ Rule split_rows_in_half(std::string pattern, std::string first, std::string seco
   };
 }
 
+Rule split_stack(std::string pattern, std::string replacement) {
+  return [pattern = std::move(pattern), replacement = std::move(replacement)](TensorMap& tensors) {
+    for_each_match(tensors, pattern, [&](const std::string& name, auto& stars) {
+      const StoredTensor tensor = tensors.find(name)->second;
+      if (tensor.shape.size() != 3 || tensor.shape[0] < 1) return;
+      tensors.erase(name);
+      const std::string target = fill(replacement, stars);
+      const size_t at = target.find('#');
+      for (int64_t i = 0; i < tensor.shape[0]; ++i) {
+        StoredTensor part = slice_rows(tensor, i, 1);
+        part.shape.erase(part.shape.begin());
+        std::string numbered = target;
+        insert(tensors, numbered.replace(at, 1, std::to_string(i)), std::move(part));
+      }
+    });
+  };
+}
+
 void apply(const Rules& rules, TensorMap& tensors) {
   for (const Rule& rule : rules) rule(tensors);
 }

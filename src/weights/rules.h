@@ -20,6 +20,8 @@ Rule rename(std::string pattern, std::string replacement);
 Rule reorder_rows(std::string pattern, std::function<int64_t(int64_t row, int64_t rows)> from);
 // Splits rows [0, n) and [n, rows) of `pattern` into two tensors; n = rows / 2.
 Rule split_rows_in_half(std::string pattern, std::string first, std::string second);
+// Splits a tensor of three axes into those along the first; '#' in `replacement` is their number.
+Rule split_stack(std::string pattern, std::string replacement);
 
 void apply(const Rules& rules, TensorMap& tensors);
 

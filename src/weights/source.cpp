@@ -84,9 +84,7 @@ class FileSource : public Source {
                  "\"quantization\"",
                  path);
     }
-    const auto override_ = quantization_->modules.find(path);
-    const Quantization q =
-        override_ == quantization_->modules.end() ? quantization_->fallback : override_->second;
+    const Quantization q = quantization_->of(path);
     const bool affine = q.mode == Encoding::Mode::affine;
     std::vector<StoredTensor> planes;
     for (const char* plane : {"weight", "scales", "biases"}) {
@@ -172,6 +170,19 @@ Quantization read_module(const nlohmann::json& entry, Quantization fallback,
 }
 
 }  // namespace
+
+const Quantization& QuantizationConfig::of(const std::string& path) const {
+  const auto own = modules.find(path);
+  if (own != modules.end()) return own->second;
+  // "….gate_proj.3" was a part of the stacked module "….gate_proj".
+  const size_t dot = path.rfind('.');
+  if (dot != std::string::npos &&
+      path.find_first_not_of("0123456789", dot + 1) == std::string::npos) {
+    const auto whole = modules.find(path.substr(0, dot));
+    if (whole != modules.end()) return whole->second;
+  }
+  return fallback;
+}
 
 std::string to_string(const Shape& shape) { return fmt::format("({})", fmt::join(shape, ", ")); }
 

@@ -48,6 +48,8 @@ struct Quantization {
 struct QuantizationConfig {
   Quantization fallback;
   std::map<std::string, Quantization, std::less<>> modules;
+
+  const Quantization& of(const std::string& path) const;
 };
 
 // Reads "quantization" (or "quantization_config") of a config.json; nothing when there is none.

@@ -6,6 +6,7 @@ import copy
 import json
 import pathlib
 import sys
+import tempfile
 
 import numpy as np
 import safetensors.numpy
@@ -27,12 +28,15 @@ def draw_weights(model, seed, dtype):
     """Wide weights: at the libraries' own sigma of 0.02 a wrong path would change nothing visible."""
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
-        for name, parameter in sorted(model.named_parameters()):
+        buffers = [(k, v) for k, v in model.named_buffers() if k.endswith("e_score_correction_bias")]
+        for name, parameter in sorted([*model.named_parameters(), *buffers]):
             noise = torch.randn(parameter.shape, generator=generator)
             if "norm" in name:
                 value = 1 + 0.2 * noise
             elif name.endswith("bias"):
                 value = 0.3 * noise
+            elif name.endswith("e_score_correction_bias"):
+                value = 0.2 * noise
             elif "embed_tokens" in name:
                 # A tied head on a strong embedding would only repeat the last token.
                 value = (0.15 if model.config.tie_word_embeddings else 0.5) * noise
@@ -91,9 +95,11 @@ def check_batch(model, ids, mask, logits):
         raise SystemExit(f"the padded batch differs from its rows by {error:.2g}")
 
 
-def try_seed(model, seed, dtype, lengths, single_length, with_greedy):
+def try_seed(model, seed, dtype, lengths, single_length, with_greedy, change=None):
     """The tensors of a case, or None where a greedy choice would hang on rounding."""
     draw_weights(model, seed, dtype)
+    if change:
+        change(model)
     rng = np.random.default_rng(seed)
     vocab = model.config.vocab_size
     rows = [rng.integers(3, vocab, n).astype(np.int32) for n in lengths]
@@ -123,12 +129,16 @@ def try_seed(model, seed, dtype, lengths, single_length, with_greedy):
 
 
 def write_case(name, model_class, config, *, spelling="new", dtype="float32", lengths=LENGTHS,
-               single_length=SINGLE_LENGTH, with_greedy=True, batch_agrees=True, note=""):
+               single_length=SINGLE_LENGTH, with_greedy=True, batch_agrees=True, note="", packing=None,
+               layout="state", keys=()):
     """Writes tests/goldens/NAME. `spelling` of rope in config.json: "new" is rope_parameters, as
-    transformers 5 writes it, "old" is rope_theta beside rope_scaling."""
+    transformers 5 writes it, "old" is rope_theta beside rope_scaling. `packing` (packed.py) quantizes the
+    weights after they are drawn and writes the folder's files. `layout`: tensors as the class names them
+    ("state"), as it publishes them ("published"), or as mlx-lm writes them ("mlx"). `keys`: what config.json
+    must carry beside the usual."""
     model = model_class._from_config(config, attn_implementation="eager", dtype=torch.float32).eval()
     for seed in range(1, 200):
-        found = try_seed(model, seed, dtype, lengths, single_length, with_greedy)
+        found = try_seed(model, seed, dtype, lengths, single_length, with_greedy, packing and packing.quantize)
         if found:
             break
     else:
@@ -139,12 +149,10 @@ def write_case(name, model_class, config, *, spelling="new", dtype="float32", le
 
     folder = GOLDENS / name
     folder.mkdir(parents=True, exist_ok=True)
-    weights = {k: v.to(WEIGHT_DTYPES[dtype]).contiguous() for k, v in model.state_dict().items()}
-    if config.tie_word_embeddings:
-        weights.pop("lm_head.weight", None)
-    safetensors.torch.save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
-    written = config_json(config, model_class, spelling, dtype)
-    (folder / "config.json").write_text(json.dumps(written, indent=2) + "\n")
+    if packing:
+        packing.save(folder, tensors)
+    else:
+        save_plain(folder, model, model_class, config, spelling, dtype, layout, keys)
     safetensors.numpy.save_file({k: np.ascontiguousarray(v) for k, v in tensors.items()}, folder / "golden.safetensors")
     meta = {
         "reference": f"transformers {transformers.__version__}, torch {torch.__version__.split('+')[0]}",
@@ -159,8 +167,29 @@ def write_case(name, model_class, config, *, spelling="new", dtype="float32", le
     if note:
         meta["note"] = note
     (folder / "meta.json").write_text(json.dumps(meta, indent=2) + "\n")
-    check_folder(folder, model_class, tensors)
+    if not packing and layout != "mlx":
+        check_folder(folder, model_class, tensors)
     print(f"{name}: seed {seed}, {sum(f.stat().st_size for f in folder.iterdir()) // 1024} KB")
+
+
+def save_plain(folder, model, model_class, config, spelling, dtype, layout="state", keys=()):
+    weights = {k: v.to(WEIGHT_DTYPES[dtype]).contiguous() for k, v in model.state_dict().items()}
+    if layout in ("published", "mlx"):
+        with tempfile.TemporaryDirectory() as published:
+            model.save_pretrained(published)
+            weights = safetensors.torch.load_file(published + "/model.safetensors")
+            weights = {k: v.to(WEIGHT_DTYPES[dtype]).contiguous() for k, v in weights.items()}
+    if config.tie_word_embeddings:
+        weights.pop("lm_head.weight", None)
+    safetensors.torch.save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    written = config_json(config, model_class, spelling, dtype) | {key: getattr(config, key) for key in keys}
+    (folder / "config.json").write_text(json.dumps(dict(sorted(written.items())), indent=2) + "\n")
+    if layout == "mlx":
+        from mlx_lm.utils import load_model, save_model
+        mlx_model, _ = load_model(folder)
+        (folder / "model.safetensors").unlink()
+        save_model(folder, mlx_model, donate_model=False)
+        (folder / "model.safetensors.index.json").unlink()
 
 
 def config_json(config, model_class, spelling, dtype):
