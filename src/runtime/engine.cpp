@@ -1,3 +1,4 @@
+#include <fmt/format.h>
 #include <ominix/engine.h>
 
 #include <algorithm>
@@ -13,6 +14,7 @@
 #include "runtime/answer_text.h"
 #include "runtime/engine_impl.h"
 #include "runtime/model_impl.h"
+#include "runtime/state_file.h"
 #include "runtime/text_stream.h"
 
 namespace ominix {
@@ -38,16 +40,20 @@ class Answer {
     stats_.prompt_tokens = static_cast<int>(request_.prompt.size());
   }
 
-  bool on_token(int32_t id) {
+  bool on_token(const sampling::Choice& choice) {
+    const int32_t id = choice.id;
     if (stats_.completion_tokens == 0) {
       stats_.prefill_seconds = seconds_since(started_);
       first_token_ = Clock::now();
     }
-    const bool ends = !request_.ignore_stop_ids && std::ranges::count(model_->stop_ids, id) > 0;
+    const bool ends = std::ranges::count(request_.stop_ids, id) > 0 ||
+                      (!request_.ignore_stop_ids && std::ranges::count(model_->stop_ids, id) > 0);
     if (ends) return finish(FinishReason::stop);
     ++stats_.completion_tokens;
     std::string text = detokenizer_ ? stops_.push(detokenizer_->push(id)) : "";
-    out_->push({std::move(text), {id}});
+    TextStream::Piece piece{std::move(text), {id}, {}};
+    if (request_.logprobs >= 0) piece.logprobs.push_back(choice.logprobs);
+    out_->push(std::move(piece));
     if (stops_.found()) return finish(FinishReason::stop);
     if (stats_.completion_tokens >= request_.max_tokens) return finish(FinishReason::length);
     return true;
@@ -57,13 +63,16 @@ class Answer {
 
   void fail(std::exception_ptr error) { out_->fail(std::move(error)); }
 
+  std::function<void()> before_end = [] {};  // of an answer that is complete; may throw
+
  private:
   bool finish(FinishReason reason) {
     if (detokenizer_ && !stops_.found()) {
       std::string rest = stops_.push(detokenizer_->finish());
       if (!stops_.found()) rest += stops_.finish();
-      if (!rest.empty()) out_->push({std::move(rest), {}});
+      if (!rest.empty()) out_->push({std::move(rest), {}, {}});
     }
+    if (reason != FinishReason::cancelled) before_end();
     if (stats_.completion_tokens > 0) stats_.decode_seconds = seconds_since(first_token_);
     out_->finish(reason, stats_);
     return false;
@@ -96,17 +105,46 @@ void check_request(const Model::Impl& model, const TextRequest& request) {
   }
 }
 
-// Bytes of state that `tokens` tokens of one sequence take.
-uint64_t state_bytes(const models::TextModel& model, int64_t tokens) {
-  uint64_t bytes = 0;
-  constexpr int64_t block = kernels::KvState::kBlock;
-  for (const kernels::KvSpec& spec : model.state_spec()) {
-    const int64_t kept = spec.window > 0 ? std::min<int64_t>(tokens, spec.window + block) : tokens;
-    const auto blocks = static_cast<uint64_t>((kept + block - 1) / block);
-    bytes += blocks * block * static_cast<uint64_t>(spec.kv_heads) *
-             static_cast<uint64_t>(spec.key_dim + spec.value_dim) * sizeof(float);
+// What the sampler must know of the model. Repetitions that DRY sees end at tokens with a breaker
+// in their text.
+sampling::Context sampling_context(const Model::Impl& model, const TextRequest& request) {
+  sampling::Context out{.prompt_tokens = request.prompt.size(),
+                        .stop_ids = model.stop_ids,
+                        .logprobs = request.logprobs};
+  if (request.sampling.dry_multiplier > 0 && model.tokenizer) {
+    for (int32_t id = 0; id < model.info.vocab_size; ++id) {
+      const std::string text = model.tokenizer->decode({&id, 1}, false);
+      const auto inside = [&](const std::string& breaker) {
+        return !breaker.empty() && text.find(breaker) != std::string::npos;
+      };
+      if (std::ranges::any_of(request.sampling.dry_breakers, inside)) out.breakers.push_back(id);
+    }
   }
+  return out;
+}
+
+// What the layers remember, in the form that the engine was told.
+std::vector<kernels::KvSpec> state_specs(const models::TextModel& model, int kv_bits) {
+  std::vector<kernels::KvSpec> specs = model.state_spec();
+  for (kernels::KvSpec& spec : specs) spec.quantized = kv_bits == 8;
+  return specs;
+}
+
+// Bytes of state that `tokens` tokens of one sequence take.
+uint64_t state_bytes(std::span<const kernels::KvSpec> specs, int64_t tokens) {
+  uint64_t bytes = 0;
+  for (const kernels::KvSpec& spec : specs) bytes += kernels::kv_bytes(spec, tokens);
   return bytes;
+}
+
+// Tells states that fit a request from others.
+std::string state_name(const Model::Impl& model, size_t prompt_tokens) {
+  const ModelInfo& info = model.info;
+  std::string out =
+      fmt::format("{} of {} parameters in {} bytes", info.family, info.parameters, info.bytes);
+  // Keys of such a rope are of use to texts of the same length only.
+  if (model.text->info().rope_by_length) out += fmt::format(", {} tokens", prompt_tokens);
+  return out;
 }
 
 }  // namespace
@@ -149,6 +187,10 @@ Engine::Engine(const EngineOptions& options) : impl_(std::make_unique<Impl>()) {
   if (options.threads < 0 || options.threads > 1024) {
     throw fail(ErrorCode::invalid_argument, "engine: {} threads, expected 1 to 1024",
                options.threads);
+  }
+  if (options.kv_bits != 32 && options.kv_bits != 8) {
+    throw fail(ErrorCode::invalid_argument, "engine: kv_bits is {}, expected 32 or 8",
+               options.kv_bits);
   }
   impl_->core = std::make_shared<EngineCore>(options);
   impl_->call([&] {
@@ -195,17 +237,26 @@ std::shared_ptr<const Model> Engine::load(const std::filesystem::path& path,
 TextStream Engine::generate(const std::shared_ptr<const Model>& model, TextRequest request) {
   const std::shared_ptr<const Model::Impl> shared = model->shared();
   check_request(*shared, request);
+  const auto specs = state_specs(*shared->text, impl_->core->options.kv_bits);
   auto out = std::make_shared<TextStream::Impl>();
   auto answer = std::make_shared<Answer>(shared, request, out);
-  auto sequence = std::make_shared<std::unique_ptr<runtime::Sequence>>(
-      std::make_unique<runtime::Sequence>(*shared->text, request.prompt, request.sampling));
-  (*sequence)->on_token = [answer](int32_t id) { return answer->on_token(id); };
+  auto sequence =
+      std::make_shared<std::unique_ptr<runtime::Sequence>>(std::make_unique<runtime::Sequence>(
+          specs, request.prompt, request.sampling, sampling_context(*shared, request)));
+  (*sequence)->on_token = [answer](const sampling::Choice& c) { return answer->on_token(c); };
   (*sequence)->on_error = [answer](std::exception_ptr e) { answer->fail(std::move(e)); };
   (*sequence)->on_cancel = [answer] { answer->cancel(); };
   (*sequence)->cancelled = [out] { return out->cancelled.load(); };
+  if (!request.state_out.empty()) {
+    answer->before_end = [path = request.state_out, s = sequence->get(),
+                          name = state_name(*shared, request.prompt.size())] {
+      runtime::save_state(path, name, std::span(s->ids).first(s->done), s->states);
+    };
+  }
   const uint64_t bytes =
-      state_bytes(*shared->text, static_cast<int64_t>(request.prompt.size()) + request.max_tokens);
-  EngineThread::instance().post([core = impl_->core, shared, bytes, answer, sequence] {
+      state_bytes(specs, static_cast<int64_t>(request.prompt.size()) + request.max_tokens);
+  EngineThread::instance().post([core = impl_->core, shared, bytes, answer, sequence, specs,
+                                 path = request.state_in] {
     if (bytes > core->memory_left) {
       answer->fail(std::make_exception_ptr(fail(ErrorCode::out_of_memory,
                                                 "engine: the request needs up to {} MB of state, "
@@ -217,6 +268,19 @@ TextStream Engine::generate(const std::shared_ptr<const Model>& model, TextReque
     // Not the core itself: its sequences would keep it alive.
     (*sequence)->reservation = std::shared_ptr<const void>(
         nullptr, [core = core.get(), bytes](const void*) { core->memory_left += bytes; });
+    if (!path.empty() && std::filesystem::exists(path)) {
+      runtime::Sequence& s = **sequence;
+      try {
+        auto states = runtime::load_state(path, state_name(*shared, s.ids.size()), specs, s.ids);
+        if (!states.empty()) {
+          s.done = static_cast<size_t>(states.front().length());
+          s.states = std::move(states);
+        }
+      } catch (...) {
+        answer->fail(std::current_exception());
+        return;
+      }
+    }
     core->add(shared, std::move(*sequence));
   });
   return TextStream(out);

@@ -164,9 +164,11 @@ void greedy(const models::TextModel& model, const Ids& ids, const EvalOptions& o
   for (size_t r = 0; r < static_cast<size_t>(ids.rows); ++r) {
     const auto row = ids.values.begin() + static_cast<std::ptrdiff_t>(r) * ids.length;
     auto s = std::make_unique<runtime::Sequence>(
-        model, std::vector<int32_t>(row + ids.padding[r], row + ids.length), Sampling{});
-    s->on_token = [&all, count, at = r * count, end = (r + 1) * count](int32_t id) mutable {
-      all[at++] = id;
+        model.state_spec(), std::vector<int32_t>(row + ids.padding[r], row + ids.length),
+        Sampling{});
+    s->on_token = [&all, count, at = r * count,
+                   end = (r + 1) * count](const sampling::Choice& c) mutable {
+      all[at++] = c.id;
       return at < end;
     };
     s->on_error = [&](std::exception_ptr e) { error = std::move(e); };

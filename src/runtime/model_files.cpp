@@ -52,10 +52,7 @@ uint64_t count_parameters(const weights::TensorMap& tensors,
     if (quantization && name.ends_with(".weight")) {
       const std::string path = name.substr(0, name.size() - 7);
       if (tensors.contains(path + ".scales")) {
-        const auto own = quantization->modules.find(path);
-        const int bits =
-            own == quantization->modules.end() ? quantization->fallback.bits : own->second.bits;
-        elements = elements * 32 / static_cast<uint64_t>(bits);
+        elements = elements * 32 / static_cast<uint64_t>(quantization->of(path).bits);
       }
     } else if (quantization && (name.ends_with(".scales") || name.ends_with(".biases"))) {
       elements = 0;

@@ -9,10 +9,12 @@ namespace mx = mlx::core;
 
 namespace ominix::runtime {
 
-Sequence::Sequence(const models::TextModel& model, std::vector<int32_t> prompt,
-                   const Sampling& sampling)
-    : ids(std::move(prompt)), rope_length(static_cast<int64_t>(ids.size())), sampler(sampling) {
-  for (const kernels::KvSpec& spec : model.state_spec()) states.emplace_back(spec);
+Sequence::Sequence(std::span<const kernels::KvSpec> specs, std::vector<int32_t> prompt,
+                   const Sampling& sampling, sampling::Context context)
+    : ids(std::move(prompt)),
+      rope_length(static_cast<int64_t>(ids.size())),
+      sampler(sampling, std::move(context)) {
+  for (const kernels::KvSpec& spec : specs) states.emplace_back(spec);
 }
 
 TextBatch::TextBatch(const models::TextModel& model, int prefill_chunk)
@@ -88,8 +90,9 @@ void TextBatch::run(const std::vector<Part>& parts) {
   nn::Pass pass(std::move(rows));
   const auto count = static_cast<int>(ids.size());
   mx::array hidden = model_.forward(mx::array(ids.data(), {count}, mx::int32), pass);
-  std::vector<float> logits;
-  size_t vocabulary = 0;
+  // One row for each complete part. Nobody else holds them, so the samplers may change them.
+  std::span<float> logits;
+  mx::array all = hidden;
   if (last.empty()) {
     hidden.eval();
   } else {
@@ -97,24 +100,24 @@ void TextBatch::run(const std::vector<Part>& parts) {
       hidden =
           mx::take(hidden, mx::array(last.data(), {static_cast<int>(last.size())}, mx::int32), 0);
     }
-    mx::array all = mx::contiguous(mx::astype(model_.logits(hidden), mx::float32));
+    all = mx::contiguous(mx::astype(model_.logits(hidden), mx::float32));
     all.eval();
-    vocabulary = static_cast<size_t>(all.shape(-1));
-    logits.assign(all.data<float>(), all.data<float>() + all.size());
+    logits = {all.data<float>(), all.size()};
   }
 
   // From here on the step counts: choose the next tokens.
-  size_t at = 0;
+  const size_t vocabulary = logits.size() / std::max<size_t>(last.size(), 1);
   for (const Part& part : parts) {
     Sequence& s = *part.sequence;
     s.done += static_cast<size_t>(part.length);
     if (!part.complete) continue;
-    const std::span<const float> row(logits.data() + at++ * vocabulary, vocabulary);
+    const std::span<float> row = logits.first(vocabulary);
+    logits = logits.subspan(vocabulary);
     bool goes_on = false;
     try {
-      const int32_t id = s.sampler.sample(row, s.ids, static_cast<int64_t>(s.ids.size()));
-      s.ids.push_back(id);
-      goes_on = s.on_token(id);
+      const auto choice = s.sampler.sample(row, s.ids, static_cast<int64_t>(s.ids.size()));
+      s.ids.push_back(choice.id);
+      goes_on = s.on_token(choice);
     } catch (...) {
       s.on_error(std::current_exception());
     }

@@ -4,6 +4,7 @@
 #include <exception>
 #include <functional>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "kernels/kv.h"
@@ -22,14 +23,16 @@ struct Sequence {
   std::shared_ptr<const void> reservation;  // of memory, given back with the sequence
 
   // A new token was chosen (it is in `ids` already); false ends the sequence.
-  std::function<bool(int32_t id)> on_token;
+  std::function<bool(const sampling::Choice&)> on_token;
   // The sequence failed; it is gone after this call.
   std::function<void(std::exception_ptr)> on_error;
   // Asked before every step; true ends the sequence, and on_cancel is told.
   std::function<bool()> cancelled = [] { return false; };
   std::function<void()> on_cancel = [] {};
 
-  Sequence(const models::TextModel& model, std::vector<int32_t> prompt, const Sampling& sampling);
+  // `specs`: of its states, as TextModel::state_spec() gives them or quantized.
+  Sequence(std::span<const kernels::KvSpec> specs, std::vector<int32_t> prompt,
+           const Sampling& sampling, sampling::Context context = {});
 };
 
 // All running texts of one model. Each step() takes a piece of every prompt that is not read yet
