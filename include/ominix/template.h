@@ -45,4 +45,9 @@ class ChatTemplate {
   std::unique_ptr<const Program> program_;
 };
 
+// The chat template of a model: a folder as for ChatTemplate::find, a .gguf file, or a .jinja file.
+// Errors: not_found (also where the model has none), and those of ChatTemplate.
+std::unique_ptr<const ChatTemplate> load_chat_template(const std::filesystem::path& model,
+                                                       std::string_view name = "default");
+
 }  // namespace ominix

@@ -40,9 +40,16 @@ struct EncodeOptions {
 // The tokenizer of one model. Never changes: all members may be called from any thread.
 class Tokenizer {
  public:
-  // A folder with tokenizer.json, or that file. Which tokens begin and end a text comes from the
-  // tokenizer_config.json beside it. For a .gguf file see the runtime, which reads its metadata.
-  // Errors: not_found, corrupt_data, unsupported, too_big.
+  // One of these files, or a folder with one of them (the first counts):
+  //   tokenizer.json            of the tokenizers library
+  //   tekken.json               of mistral-common
+  //   vocab.json + merges.txt   byte-level BPE (either name does)
+  //   tokenizer.model           of SentencePiece, BPE or unigram, or ranks as in .tiktoken
+  //   *.tiktoken                "base64 rank" a line
+  // Beside them count tokenizer_config.json, special_tokens_map.json and, where the file has no added
+  // tokens itself, added_tokens.json. vocab.json and .tiktoken do not name the pattern that cuts text:
+  // the vocabulary shows which of GPT-2's, Llama 3's and Qwen 2's it was made with.
+  // Errors: not_found, corrupt_data, unsupported, too_big, invalid_argument (several to choose from).
   static std::shared_ptr<const Tokenizer> load(const std::filesystem::path& folder_or_file);
 
   explicit Tokenizer(std::unique_ptr<const text::Pipeline> pipeline);
@@ -76,6 +83,10 @@ class Tokenizer {
  private:
   std::unique_ptr<const text::Pipeline> pipeline_;
 };
+
+// The tokenizer of anything that is a model: what Tokenizer::load takes, or a .gguf file, also one of
+// a vocabulary alone. Errors: as there.
+std::shared_ptr<const Tokenizer> load_tokenizer(const std::filesystem::path& model);
 
 // Turns ids into text as they come. What push() returns is always whole characters of valid UTF-8;
 // bytes that cannot become a character are U+FFFD.

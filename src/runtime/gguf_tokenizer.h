@@ -4,6 +4,7 @@
 #include <ominix/tokenizer.h>
 
 #include <memory>
+#include <string_view>
 
 #include "formats/gguf.h"
 
@@ -11,6 +12,7 @@ namespace ominix::runtime {
 
 // The tokenizer and the chat template that a GGUF file carries; null where it has none.
 std::shared_ptr<const Tokenizer> gguf_tokenizer(const formats::GgufMetadata& metadata);
-std::unique_ptr<const ChatTemplate> gguf_chat_template(const formats::GgufMetadata& metadata);
+std::unique_ptr<const ChatTemplate> gguf_chat_template(const formats::GgufMetadata& metadata,
+                                                       std::string_view name = "default");
 
 }  // namespace ominix::runtime

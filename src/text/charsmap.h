@@ -38,12 +38,21 @@ class CharsMap {
 
 // What SentencePiece does to a text before it cuts it.
 struct SentencePieceNormalizer : Normalizer {
-  std::string apply(std::string text) const override;
+  std::string apply(std::string text) const override {
+    return apply(std::move(text), add_dummy_prefix);
+  }
+  std::string apply_inside(std::string text) const override {
+    return apply(std::move(text), add_dummy_prefix && !prefix_only_at_start);
+  }
 
   CharsMap map;
-  bool add_dummy_prefix = true, remove_extra_whitespaces = true, escape_whitespaces = true;
+  bool add_dummy_prefix = true, prefix_only_at_start = false;
+  bool remove_extra_whitespaces = true, escape_whitespaces = true;
   bool whitespace_is_suffix = false;
   PrefixIndex user_defined;  // symbols that no rule may change
+
+ private:
+  std::string apply(std::string text, bool prefix) const;
 };
 
 // The normalizer "Precompiled" of a tokenizer.json. Errors: corrupt_data.

@@ -96,6 +96,48 @@ struct ByteFallbackDecoder : Decoder {
   }
 };
 
+// Byte tokens become characters one by one; each byte that does not is a U+FFFD.
+void flush_bytes(std::string& bytes, std::string& out) {
+  for (size_t at = 0; at < bytes.size();) {
+    const size_t begin = at;
+    bool valid = false;
+    utf8::decode(bytes, at, &valid);
+    if (valid) {
+      out.append(bytes, begin, at - begin);
+    } else {
+      out += "\uFFFD";
+      at = begin + 1;
+    }
+  }
+  bytes.clear();
+}
+
+struct SentencePieceModelDecoder : Decoder {
+  explicit SentencePieceModelDecoder(SentencePieceDecoding o) : options(std::move(o)) {}
+  SentencePieceDecoding options;
+  Strings apply(Strings tokens) const override {
+    constexpr std::string_view kSpace = "\u2581";
+    std::string out, bytes;
+    bool at_start = options.strips_first;
+    for (const std::string& token : tokens) {
+      if (const int byte = byte_of_fallback_token(token); byte >= 0) {
+        bytes += static_cast<char>(byte);
+        continue;
+      }
+      flush_bytes(bytes, out);
+      at_start = at_start && out.empty();
+      std::string_view text = token == options.unk ? options.unk_surface : token;
+      if (at_start && text.starts_with(kSpace)) {
+        text.remove_prefix(kSpace.size());
+        at_start = options.strips_until_text;
+      }
+      out += replace_all(text, kSpace, " ");
+    }
+    flush_bytes(bytes, out);
+    return {out};
+  }
+};
+
 struct FuseDecoder : Decoder {
   Strings apply(Strings tokens) const override { return {concat(tokens)}; }
 };
@@ -300,6 +342,20 @@ DecoderPlan sentencepiece_decoder(bool strip_first_space) {
     list.push_back({{"type", "Strip"}, {"content", " "}, {"start", 1}, {"stop", 0}});
   }
   return make_decoder(Json{{"type", "Sequence"}, {"decoders", list}}, "SentencePiece decoder");
+}
+
+DecoderPlan sentencepiece_model_decoder(SentencePieceDecoding options) {
+  DecoderPlan plan;
+  plan.present = true;
+  plan.streaming = {.kind = Streaming::Kind::byte_fallback,
+                    .from = "\u2581",
+                    .to = " ",
+                    .strip_first_space = options.strips_first,
+                    .unk = options.unk,
+                    .unk_surface = options.unk_surface,
+                    .strip_until_text = options.strips_until_text};
+  plan.steps.push_back(std::make_unique<SentencePieceModelDecoder>(std::move(options)));
+  return plan;
 }
 
 }  // namespace ominix::text

@@ -28,6 +28,9 @@ struct Streaming {
   Kind kind = Kind::whole;
   std::string from, to;
   bool strip_first_space = false;
+  // SentencePiece's own: what an unknown-token shows, and spaces go until there is text.
+  std::string unk, unk_surface;
+  bool strip_until_text = false;
 };
 
 struct DecoderPlan {
@@ -44,5 +47,12 @@ DecoderPlan byte_level_decoder();
 // SentencePiece: ▁ is a space, byte tokens are bytes, one space of the beginning is dropped when
 // the encoder puts one there.
 DecoderPlan sentencepiece_decoder(bool strip_first_space);
+
+// The same as the sentencepiece library does it.
+struct SentencePieceDecoding {
+  std::string unk, unk_surface;
+  bool strips_first = true, strips_until_text = false;
+};
+DecoderPlan sentencepiece_model_decoder(SentencePieceDecoding options);
 
 }  // namespace ominix::text

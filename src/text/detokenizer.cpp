@@ -37,6 +37,10 @@ struct Detokenizer::State {
     }
     // What text follows can no longer complete a character.
     bytes = utf8::sanitize(bytes);
+    if (!streaming.unk.empty() && token == streaming.unk) {
+      bytes += streaming.unk_surface;
+      return;
+    }
     for (size_t at = 0; at < token.size();) {
       if (!streaming.from.empty() &&
           token.compare(at, streaming.from.size(), streaming.from) == 0) {
@@ -53,7 +57,8 @@ struct Detokenizer::State {
     window.push_back(id);
     const std::string text = tokenizer->decode(window, skip_special);
     if (text.size() <= given || text.ends_with("\uFFFD")) return {};
-    std::string out = text.substr(given);
+    // Bytes that turn out to be no character can change what was given already.
+    std::string out = utf8::sanitize(std::string_view(text).substr(given));
     given = text.size();
     // Keep a short window: its text must go on from the same beginning.
     if (window.size() > 32) {
@@ -87,8 +92,10 @@ std::string Detokenizer::push(int32_t id) {
   if (!token || (s.skip_special && pipeline.added.is_special(*token))) return {};
   s.append_bytes(streaming, *token);
   if (s.at_start && !s.bytes.empty()) {
-    s.at_start = false;
-    if (streaming.strip_first_space && s.bytes.front() == ' ') s.bytes.erase(0, 1);
+    if (streaming.strip_first_space && s.bytes.front() == ' ' && *token != streaming.unk) {
+      s.bytes.erase(0, 1);
+    }
+    s.at_start = streaming.strip_until_text && s.bytes.empty();
   }
   return s.take_complete();
 }
@@ -98,7 +105,7 @@ std::string Detokenizer::finish() {
   std::string out;
   if (s.tokenizer->pipeline().decoder.streaming.kind == Streaming::Kind::whole) {
     const std::string text = s.tokenizer->decode(s.window, s.skip_special);
-    if (text.size() > s.given) out = text.substr(s.given);
+    if (text.size() > s.given) out = utf8::sanitize(std::string_view(text).substr(s.given));
   } else {
     out = utf8::sanitize(s.bytes);
   }

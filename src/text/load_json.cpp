@@ -1,6 +1,7 @@
 #include "text/load_json.h"
 
 #include <nlohmann/json.hpp>
+#include <unordered_set>
 #include <utility>
 
 #include "base/error.h"
@@ -171,6 +172,16 @@ std::string model_type(const Parts& parts) {
   return parts.vocab.starts_with('[') ? "Unigram" : "WordPiece";
 }
 
+// Tokens with an affix ("a</w>") are found by their written form, all others of BPE as raw bytes.
+bool works_on_bytes(const Parts& parts) {
+  if (model_type(parts) != "BPE") return false;
+  for (const char* key : {"continuing_subword_prefix", "end_of_word_suffix"}) {
+    const auto affix = parts.model.find(key);
+    if (affix != parts.model.end() && affix->is_string() && *affix != "") return false;
+  }
+  return true;
+}
+
 void load_model(const Parts& parts, Pipeline& p, std::string_view where) {
   const ConfigReader c(parts.model, where);
   const std::string type = model_type(parts);
@@ -291,29 +302,63 @@ std::optional<int32_t> named_token(const Json& config, const char* key, const Pi
 }  // namespace
 
 std::unique_ptr<Pipeline> load_tokenizer_json(std::string_view json, std::string_view where) {
-  const Parts parts = read_parts(json, where);
+  Parts parts = read_parts(json, where);
   auto p = std::make_unique<Pipeline>();
   p->normalizer = make_normalizer(parts.normalizer, where);
-  p->pre_tokenizer = make_pre_tokenizer(parts.pre_tokenizer, model_type(parts) == "BPE", where);
+  p->pre_tokenizer = make_pre_tokenizer(parts.pre_tokenizer, works_on_bytes(parts), where);
   p->decoder = make_decoder(parts.decoder, where);
   load_model(parts, *p, where);
-  std::vector<std::string> normalized;
-  for (const AddedToken& t : parts.added) {
-    normalized.push_back(t.normalized && p->normalizer ? p->normalizer->apply(t.content)
-                                                       : t.content);
-  }
-  p->added = AddedTokens(parts.added, normalized, where);
+  add_tokens(std::move(parts.added), *p, where);
   load_post_processor(parts.post_processor, *p, where);
   return p;
 }
 
-void apply_tokenizer_config(const Json& config, Pipeline& p) {
+void add_tokens(std::vector<AddedToken> tokens, Pipeline& p, std::string_view where) {
+  std::vector<AddedToken> all;
+  std::unordered_set<int32_t> ids;
+  std::unordered_set<std::string_view> contents;
+  for (const AddedToken& t : tokens) {
+    ids.insert(t.id);
+    contents.insert(t.content);
+  }
+  for (const AddedToken& t : p.added.all()) {
+    if (!ids.contains(t.id) && !contents.contains(t.content)) all.push_back(t);
+  }
+  all.insert(all.end(), tokens.begin(), tokens.end());
+  const size_t most = (p.vocabulary->size() + all.size()) * 8 + (1u << 18);
+  std::vector<std::string> normalized;
+  normalized.reserve(all.size());
+  for (const AddedToken& t : all) {
+    if (static_cast<size_t>(t.id) > most) {
+      throw fail(ErrorCode::too_big, "{}: an added token has the id {} beside {} tokens", where,
+                 t.id, p.vocabulary->size());
+    }
+    normalized.push_back(t.normalized && p.normalizer ? p.normalizer->apply(t.content) : t.content);
+  }
+  p.added = AddedTokens(std::move(all), normalized, where);
+}
+
+void apply_token_names(const Json& config, Pipeline& p) {
   if (!config.is_object()) return;
-  p.bos = named_token(config, "bos_token", p);
-  p.eos = named_token(config, "eos_token", p);
-  p.pad = named_token(config, "pad_token", p);
-  p.unk = named_token(config, "unk_token", p);
+  for (const auto& [key, place] :
+       {std::pair{"bos_token", &p.bos}, std::pair{"eos_token", &p.eos},
+        std::pair{"pad_token", &p.pad}, std::pair{"unk_token", &p.unk}}) {
+    if (const auto id = named_token(config, key, p)) *place = id;
+  }
   if (p.eos) p.stops = {*p.eos};
+}
+
+void apply_token_settings(const Json& config, Pipeline& p) {
+  if (!config.is_object()) return;
+  const auto apply = [&](const char* key, std::optional<int32_t> token,
+                         std::vector<int32_t>& list) {
+    const auto found = config.find(key);
+    if (found == config.end() || !found->is_boolean()) return;
+    list.clear();
+    if (found->get<bool>() && token) list.push_back(*token);
+  };
+  apply("add_bos_token", p.bos, p.before);
+  apply("add_eos_token", p.eos, p.after);
 }
 
 }  // namespace ominix::text

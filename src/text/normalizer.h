@@ -3,6 +3,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/json.h"
@@ -15,6 +16,8 @@ class Normalizer {
   virtual ~Normalizer() = default;
   // `text` is valid UTF-8, and so is the result.
   virtual std::string apply(std::string text) const = 0;
+  // Of text that does not begin where the whole text begins.
+  virtual std::string apply_inside(std::string text) const { return apply(std::move(text)); }
 };
 
 // From the "normalizer" value of a tokenizer.json; nullptr for null.

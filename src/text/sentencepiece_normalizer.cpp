@@ -10,7 +10,7 @@ constexpr std::string_view kSpaceSymbol = "\u2581";
 
 }  // namespace
 
-std::string SentencePieceNormalizer::apply(std::string text) const {
+std::string SentencePieceNormalizer::apply(std::string text, bool prefix) const {
   // Rules first: the longest that starts the rest, else the character itself.
   std::string ruled;
   if (map.empty()) {
@@ -44,7 +44,7 @@ std::string SentencePieceNormalizer::apply(std::string text) const {
   const std::string_view space = escape_whitespaces ? kSpaceSymbol : " ";
   std::string out;
   out.reserve(rest.size() + rest.size() / 2);
-  if (add_dummy_prefix && !whitespace_is_suffix) out += space;
+  if (prefix && !whitespace_is_suffix) out += space;
   bool after_space = remove_extra_whitespaces;
   for (const char c : rest) {
     if (c == ' ') {
@@ -55,7 +55,7 @@ std::string SentencePieceNormalizer::apply(std::string text) const {
       after_space = false;
     }
   }
-  if (add_dummy_prefix && whitespace_is_suffix) out += space;
+  if (prefix && whitespace_is_suffix) out += space;
   return out;
 }
 

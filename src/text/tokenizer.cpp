@@ -47,7 +47,8 @@ class Encoder {
  private:
   void normalize(std::string_view raw, size_t offset) {
     if (!p_.normalizer) return find_normalized(raw, raw, offset);
-    const std::string text = p_.normalizer->apply(std::string(raw));
+    const std::string text = offset == 0 ? p_.normalizer->apply(std::string(raw))
+                                         : p_.normalizer->apply_inside(std::string(raw));
     find_normalized(text, raw, offset);
   }
 

@@ -51,7 +51,7 @@ Vocabulary::Vocabulary(std::span<const Entry> entries, std::string_view where) {
     last = std::max(last, e.id);
     bytes += e.token.size();
   }
-  if (static_cast<size_t>(last) + 1 > entries.size() * 8 + 65536) {
+  if (static_cast<size_t>(last) + 1 > entries.size() * 8 + (1u << 18)) {
     throw fail(ErrorCode::too_big, "{}: id {} among only {} tokens", where, last, entries.size());
   }
   if (bytes > 0x7FFFFFFF) throw fail(ErrorCode::too_big, "{}: more than 2 GiB of tokens", where);

@@ -83,7 +83,7 @@ TEST(Tokenizer, StoriesVectors) {
 
 TEST(Tokenizer, BadFilesAreRefused) {
   const testing::TempDir empty;
-  EXPECT_ERROR(Tokenizer::load(empty.path()), ErrorCode::not_found, "no tokenizer.json");
+  EXPECT_ERROR(Tokenizer::load(empty.path()), ErrorCode::not_found, "has no tokenizer.json");
   const std::string whole = kSmall;
   for (size_t size = 0; size < whole.size() - 1; size += 7) {
     EXPECT_ERROR(small(whole.substr(0, size)), ErrorCode::corrupt_data, "tokenizer.json");
