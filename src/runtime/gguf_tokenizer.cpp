@@ -50,7 +50,7 @@ std::shared_ptr<const Tokenizer> gguf_tokenizer(const formats::GgufMetadata& m) 
 std::unique_ptr<const ChatTemplate> gguf_chat_template(const formats::GgufMetadata& m,
                                                        std::string_view name) {
   std::string key = "tokenizer.chat_template";
-  if (name != "default") key += "." + std::string(name);
+  if (name != "default") key.append(".").append(name);
   const auto source = m.find<std::string>(key);
   return source ? std::make_unique<const ChatTemplate>(*source) : nullptr;
 }
