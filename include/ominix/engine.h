@@ -27,9 +27,19 @@ struct EngineOptions {
   int kv_bits = 32;  // keys and values kept as float32, or in 8 bits: a quarter of the memory
 };
 
+// Random weights at the shapes of a config.json: the speed of a model without its files.
+struct SyntheticWeights {
+  uint64_t seed = 1;
+  int bits = 0;  // 2, 3, 4, 5, 6 or 8: packed as MLX does it (affine); 0: bf16
+  int group_size = 64;
+};
+
 struct LoadOptions {
-  // Called from the engine's thread as parameters arrive.
+  // Called from the engine's thread as parameters arrive; the total is 0 where nobody knows it.
+  // What it throws ends the loading.
   std::function<void(uint64_t bytes_loaded, uint64_t bytes_total)> progress;
+  // The path is then a folder with config.json, or that file; nothing else of it is read.
+  std::optional<SyntheticWeights> synthetic;
 };
 
 struct ModelInfo {

@@ -14,16 +14,20 @@ constexpr Option kCommon[] = {
     {"device", "cpu|gpu", "where to compute (cpu)"},
     {"threads", "N", "CPU threads (all cores)"},
     {"exact", "", "float32 activations throughout: slower, the reference's arithmetic"},
-    {"verbose", "", "say more on standard error; also -v"},
-    {"help", "", "this text; also -h"},
+    {"verbose", "", "say more on standard error", 'v'},
+    {"help", "", "this text", 'h'},
 };
 
-const Option* find(const Command& command, std::string_view name) {
-  for (const Option& option : command.options) {
-    if (option.name == name) return &option;
-  }
-  for (const Option& option : kCommon) {
-    if (option.name == name) return &option;
+// "--name" or "-n", without what follows '='.
+const Option* find(const Command& command, std::string_view word) {
+  const auto is_meant = [&](const Option& option) {
+    return word.starts_with("--")
+               ? word.substr(2) == option.name
+               : option.letter != 0 && word.substr(1) == std::string_view(&option.letter, 1);
+  };
+  for (const auto options : {std::span<const Option>(command.options), common_options()}) {
+    const auto found = std::ranges::find_if(options, is_meant);
+    if (found != options.end()) return &*found;
   }
   return nullptr;
 }
@@ -39,7 +43,7 @@ std::span<const Option> common_options() { return kCommon; }
 Arguments::Arguments(const Command& command, std::span<const std::string_view> words) {
   bool only_positional = false;
   for (size_t i = 0; i < words.size(); ++i) {
-    std::string_view word = words[i];
+    const std::string_view word = words[i];
     if (only_positional || word == "-" || !word.starts_with("-")) {
       positional_.emplace_back(word);
       continue;
@@ -48,28 +52,21 @@ Arguments::Arguments(const Command& command, std::span<const std::string_view> w
       only_positional = true;
       continue;
     }
-    if (word == "-v") word = "--verbose";
-    if (word == "-h") word = "--help";
-    if (word == "-p") word = "--prompt-tokens";
-    if (word == "-n") word = "--max-tokens";
-    if (word == "-b") word = "--batch";
-    if (!word.starts_with("--")) throw wrong(command, fmt::format("unknown option '{}'", word));
-    word.remove_prefix(2);
     const size_t equals = word.find('=');
-    const std::string_view name = word.substr(0, equals);
-    const Option* option = find(command, name);
-    if (!option) throw wrong(command, fmt::format("unknown option '--{}'", name));
+    const std::string_view shown = word.substr(0, equals);
+    const Option* option = find(command, shown);
+    if (!option) throw wrong(command, fmt::format("unknown option '{}'", shown));
     if (option->value.empty()) {
       if (equals != std::string_view::npos) {
-        throw wrong(command, fmt::format("option '--{}' takes no value", name));
+        throw wrong(command, fmt::format("option '{}' takes no value", shown));
       }
-      values_.emplace(name, "");
+      values_.emplace(option->name, "");
     } else if (equals != std::string_view::npos) {
-      values_.emplace(name, word.substr(equals + 1));
+      values_.emplace(option->name, word.substr(equals + 1));
     } else if (i + 1 < words.size()) {
-      values_.emplace(name, words[++i]);
+      values_.emplace(option->name, words[++i]);
     } else {
-      throw wrong(command, fmt::format("option '--{}' needs a value: {}", name, option->value));
+      throw wrong(command, fmt::format("option '{}' needs a value: {}", shown, option->value));
     }
   }
   if (has("help")) return;
@@ -82,10 +79,10 @@ Arguments::Arguments(const Command& command, std::span<const std::string_view> w
   }
 }
 
-std::string Arguments::text(std::string_view option, std::string fallback) const {
+std::string Arguments::text(std::string_view option, std::string_view fallback) const {
   // The last one counts, as people expect who append to a command.
   const auto [first, last] = values_.equal_range(option);
-  return first == last ? std::move(fallback) : std::prev(last)->second;
+  return first == last ? std::string(fallback) : std::prev(last)->second;
 }
 
 std::vector<std::string> Arguments::all(std::string_view option) const {
@@ -95,32 +92,25 @@ std::vector<std::string> Arguments::all(std::string_view option) const {
   return out;
 }
 
-int64_t Arguments::integer(std::string_view option, int64_t fallback, int64_t least,
-                           int64_t most) const {
+template <class T>
+T Arguments::number(std::string_view option, T fallback, std::type_identity_t<T> least,
+                    std::type_identity_t<T> most) const {
   if (!has(option)) return fallback;
   const std::string value = text(option);
-  int64_t out = 0;
+  T out{};
   const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), out);
-  if (error != std::errc() || end != value.data() + value.size() || out < least || out > most) {
-    throw UsageError(fmt::format("--{} is '{}', expected a whole number from {} to {}", option,
-                                 value, least, most));
+  if (error == std::errc() && end == value.data() + value.size() && out >= least && out <= most) {
+    return out;
   }
-  return out;
+  throw UsageError(fmt::format("--{} is '{}', expected a {} from {} to {}", option, value,
+                               std::is_integral_v<T> ? "whole number" : "number", least, most));
 }
 
-double Arguments::number(std::string_view option, double fallback, double least,
-                         double most) const {
-  if (!has(option)) return fallback;
-  const std::string value = text(option);
-  double out = 0;
-  const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), out);
-  if (error != std::errc() || end != value.data() + value.size() ||
-      !(out >= least && out <= most)) {
-    throw UsageError(
-        fmt::format("--{} is '{}', expected a number from {} to {}", option, value, least, most));
-  }
-  return out;
-}
+template int Arguments::number(std::string_view, int, int, int) const;
+template int64_t Arguments::number(std::string_view, int64_t, int64_t, int64_t) const;
+template uint64_t Arguments::number(std::string_view, uint64_t, uint64_t, uint64_t) const;
+template float Arguments::number(std::string_view, float, float, float) const;
+template double Arguments::number(std::string_view, double, double, double) const;
 
 std::string help(const Command& command) {
   std::string out =
@@ -130,9 +120,10 @@ std::string help(const Command& command) {
     if (options.empty()) return;
     out += fmt::format("\n{}\n", title);
     for (const Option& option : options) {
-      std::string left = fmt::format("--{}", option.name);
+      std::string left = option.letter ? fmt::format("-{}, ", option.letter) : "    ";
+      left += fmt::format("--{}", option.name);
       if (!option.value.empty()) left += fmt::format(" {}", option.value);
-      out += fmt::format("  {:<28} {}\n", left, option.help);
+      out += fmt::format("  {:<30} {}\n", left, option.help);
     }
   };
   list("Options", command.options);

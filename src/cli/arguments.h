@@ -8,6 +8,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 namespace ominix::cli {
@@ -18,9 +19,10 @@ class UsageError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-// "--max-tokens N": name "max-tokens", value "N". A flag has no value.
+// "--max-tokens N": name "max-tokens", value "N". A flag has no value. "-n N": letter 'n'.
 struct Option {
   std::string_view name, value, help;
+  char letter = 0;
 };
 
 class Arguments;
@@ -48,11 +50,12 @@ class Arguments {
   const std::string& operator[](size_t i) const { return positional_.at(i); }
 
   bool has(std::string_view option) const { return values_.contains(option); }
-  std::string text(std::string_view option, std::string fallback = {}) const;
+  std::string text(std::string_view option, std::string_view fallback = {}) const;
   std::vector<std::string> all(std::string_view option) const;  // in the order given
-  int64_t integer(std::string_view option, int64_t fallback, int64_t least,
-                  int64_t most = std::numeric_limits<int64_t>::max()) const;
-  double number(std::string_view option, double fallback, double least, double most) const;
+  // A number from `least` to `most`; int, int64_t, uint64_t, float or double. Errors: UsageError.
+  template <class T>
+  T number(std::string_view option, T fallback, std::type_identity_t<T> least,
+           std::type_identity_t<T> most = std::numeric_limits<T>::max()) const;
 
  private:
   std::vector<std::string> positional_;

@@ -9,8 +9,8 @@
 namespace ominix::cli {
 
 std::span<const Command> commands() {
-  static const std::vector<Command> all = {run_command(), eval_command(), inspect_command(),
-                                           doctor_command()};
+  static const std::vector<Command> all = {run_command(), eval_command(), bench_command(),
+                                           inspect_command(), doctor_command()};
   return all;
 }
 
@@ -21,15 +21,19 @@ EngineOptions engine_options(const Arguments& args) {
     throw UsageError("--device is '" + device + "', expected cpu or gpu");
   }
   options.device = device == "gpu" ? Device::gpu : Device::cpu;
-  options.threads = static_cast<int>(args.integer("threads", 0, 1, 1024));
+  options.threads = args.number("threads", 0, 1, 1024);
   options.exact = args.has("exact");
   return options;
 }
 
-std::shared_ptr<const Model> load(Engine& engine, const std::string& path) {
+std::shared_ptr<const Model> load(Engine& engine, const std::string& path, LoadOptions options) {
   ProgressBar bar("loading");
-  auto model = engine.load(
-      path, {.progress = [&](uint64_t done, uint64_t total) { bar.update(done, total); }});
+  options.progress = [&](uint64_t done, uint64_t total) {
+    if (interrupted()) throw Error(ErrorCode::cancelled, "load: interrupted");
+    bar.update(done, total);
+  };
+  auto model = engine.load(path, options);
+  log::info("loaded {} in {:.2f} s", path, model->info().load_seconds);
   for (const std::string& warning : model->info().warnings) log::info("{}", warning);
   return model;
 }

@@ -14,6 +14,7 @@ namespace ominix::cli {
 std::span<const Command> commands();
 
 Command run_command();
+Command bench_command();
 Command eval_command();
 Command inspect_command();
 Command doctor_command();
@@ -21,8 +22,10 @@ Command doctor_command();
 // --device, --threads, --exact.
 EngineOptions engine_options(const Arguments& args);
 
-// Loads with a progress bar, and prints the model's warnings when verbose.
-std::shared_ptr<const Model> load(Engine& engine, const std::string& path);
+// Loads with a progress bar, and prints the model's warnings when verbose. Stops on Ctrl-C inside
+// an InterruptScope.
+std::shared_ptr<const Model> load(Engine& engine, const std::string& path,
+                                  LoadOptions options = {});
 
 void print_json(const Json& value);
 

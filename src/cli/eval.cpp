@@ -14,8 +14,8 @@ int run(Arguments& args) {
   }
   EvalOptions options;
   options.taps = args.text("taps");
-  options.max_tokens = static_cast<int>(args.integer("max-tokens", 0, 0, 1 << 20));
-  options.prefill_chunk = static_cast<int>(args.integer("prefill-chunk", 0, 1, 1 << 24));
+  options.max_tokens = args.number("max-tokens", 0, 0, 1 << 20);
+  options.prefill_chunk = args.number("prefill-chunk", 0, 1, 1 << 24);
   EngineOptions engine_choice = engine_options(args);
   engine_choice.exact = !args.has("fast");
   Engine engine(engine_choice);

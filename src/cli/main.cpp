@@ -67,6 +67,7 @@ int run(std::span<const std::string_view> words) {
   try {
     return command->run(args);
   } catch (const Error& e) {
+    if (interrupted()) return kInterrupted;
     if (args.has("json")) {
       print(Json{{"ok", false}, {"code", to_string(e.code())}, {"error", e.what()}}.dump(
                 -1, ' ', false, Json::error_handler_t::replace) +

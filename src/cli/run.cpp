@@ -20,23 +20,22 @@ std::vector<int32_t> prompt_ids(const Model& model, const Arguments& args) {
 
 int run(Arguments& args) {
   TextRequest request;
-  request.max_tokens = static_cast<int>(args.integer("max-tokens", 512, 1, 1 << 24));
-  request.sampling.temperature = static_cast<float>(args.number("temperature", 0, 0, 100));
-  request.sampling.top_k = static_cast<int>(args.integer("top-k", 0, 0, 1 << 24));
-  request.sampling.top_p = static_cast<float>(args.number("top-p", 1, 1e-6, 1));
-  request.sampling.min_p = static_cast<float>(args.number("min-p", 0, 0, 1));
-  request.sampling.repetition_penalty =
-      static_cast<float>(args.number("repetition-penalty", 1, 1e-3, 100));
-  request.sampling.seed = static_cast<uint64_t>(args.integer("seed", 0, 0));
+  request.max_tokens = args.number("max-tokens", 512, 1, 1 << 24);
+  request.sampling.temperature = args.number("temperature", 0.0f, 0, 100);
+  request.sampling.top_k = args.number("top-k", 0, 0, 1 << 24);
+  request.sampling.top_p = args.number("top-p", 1.0f, 1e-6f, 1);
+  request.sampling.min_p = args.number("min-p", 0.0f, 0, 1);
+  request.sampling.repetition_penalty = args.number("repetition-penalty", 1.0f, 1e-3f, 100);
+  request.sampling.seed = args.number<uint64_t>("seed", 0, 0);
   request.stop = args.all("stop");
   const EngineOptions options = engine_options(args);
   const bool json = args.has("json");
 
+  const InterruptScope interrupt;
   Engine engine(options);
   const auto model = load(engine, args[0]);
   request.prompt = prompt_ids(*model, args);
 
-  const InterruptScope interrupt;
   TextStream stream = engine.generate(model, request);
   std::string text;
   std::vector<int32_t> tokens;
@@ -85,7 +84,7 @@ Command run_command() {
           "  ominix run MODEL \"Once upon a time\" --raw --max-tokens 100 --json\n",
       .options = {{"raw", "", "give the prompt to the model as it is, without its chat template"},
                   {"system", "TEXT", "instructions before the prompt"},
-                  {"max-tokens", "N", "length of the answer at most (512)"},
+                  {"max-tokens", "N", "length of the answer at most (512)", 'n'},
                   {"temperature", "T",
                    "0 takes the likeliest token (default), 1 samples as learned"},
                   {"top-k", "K", "sample among the K likeliest tokens"},

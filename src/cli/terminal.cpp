@@ -34,8 +34,9 @@ InterruptScope::~InterruptScope() { std::signal(SIGINT, SIG_DFL); }
 ProgressBar::ProgressBar(std::string title)
     : title_(std::move(title)), terminal_(::isatty(STDERR_FILENO) != 0), started_(Clock::now()) {}
 
-ProgressBar::~ProgressBar() {
+void ProgressBar::clear() {
   if (shown_) std::fputs("\r\033[K", stderr);
+  shown_ = false;
 }
 
 void ProgressBar::update(uint64_t done, uint64_t total) {

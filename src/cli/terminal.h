@@ -28,7 +28,8 @@ class ProgressBar {
   explicit ProgressBar(std::string title);
   ProgressBar(const ProgressBar&) = delete;
   ProgressBar& operator=(const ProgressBar&) = delete;
-  ~ProgressBar();
+  ~ProgressBar() { clear(); }
+  void clear();
   void update(uint64_t done, uint64_t total);
 
  private:

@@ -39,6 +39,10 @@ Arithmetic current_arithmetic();
 // (…, K) · (N, K)ᵀ + (N) -> (…, N)
 array linear(const array& x, const Matrix& weight, const std::optional<array>& bias = {});
 
+// Bytes of the matrices of all linear() that this thread has called so far: the difference over a
+// step is what the step reads of the weights.
+uint64_t weight_bytes();
+
 // (T) int32 ids -> (T, K): rows of the matrix.
 array embedding(const array& ids, const Matrix& weight);
 

@@ -14,6 +14,7 @@ namespace {
 namespace mx = mlx::core;
 
 thread_local Arithmetic t_arithmetic = Arithmetic::fast;
+thread_local uint64_t t_weight_bytes = 0;
 
 // Rows of activations that share one pass over a panel; bounds the scratch memory of a thread.
 constexpr int64_t kRows = 512;
@@ -166,6 +167,8 @@ ArithmeticScope::ArithmeticScope(Arithmetic arithmetic) : before_(t_arithmetic) 
 ArithmeticScope::~ArithmeticScope() { t_arithmetic = before_; }
 Arithmetic current_arithmetic() { return t_arithmetic; }
 
+uint64_t weight_bytes() { return t_weight_bytes; }
+
 array linear(const array& x, const Matrix& weight, const std::optional<array>& bias) {
   const int64_t rows = weight.rows(), cols = weight.cols();
   if (x.ndim() < 1 || x.shape(-1) != cols) {
@@ -181,6 +184,7 @@ array linear(const array& x, const Matrix& weight, const std::optional<array>& b
   std::vector<array> inputs{as_float(x)};
   if (bias) inputs.push_back(as_float(*bias));
   const int64_t m = static_cast<int64_t>(x.size()) / cols;
+  t_weight_bytes += weight.bytes();
   return host_op("linear", std::move(inputs), std::move(shape), mx::float32,
                  [weight, m, arithmetic = t_arithmetic](auto in, auto out) {
                    run(weight.data(), arithmetic, m, static_cast<const float*>(in[0]),

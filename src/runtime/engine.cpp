@@ -123,13 +123,6 @@ sampling::Context sampling_context(const Model::Impl& model, const TextRequest& 
   return out;
 }
 
-// What the layers remember, in the form that the engine was told.
-std::vector<kernels::KvSpec> state_specs(const models::TextModel& model, int kv_bits) {
-  std::vector<kernels::KvSpec> specs = model.state_spec();
-  for (kernels::KvSpec& spec : specs) spec.quantized = kv_bits == 8;
-  return specs;
-}
-
 // Bytes of state that `tokens` tokens of one sequence take.
 uint64_t state_bytes(std::span<const kernels::KvSpec> specs, int64_t tokens) {
   uint64_t bytes = 0;
@@ -237,12 +230,12 @@ std::shared_ptr<const Model> Engine::load(const std::filesystem::path& path,
 TextStream Engine::generate(const std::shared_ptr<const Model>& model, TextRequest request) {
   const std::shared_ptr<const Model::Impl> shared = model->shared();
   check_request(*shared, request);
-  const auto specs = state_specs(*shared->text, impl_->core->options.kv_bits);
+  const auto specs = runtime::state_specs(*shared->text, impl_->core->options.kv_bits);
   auto out = std::make_shared<TextStream::Impl>();
-  auto answer = std::make_shared<Answer>(shared, request, out);
   auto sequence =
       std::make_shared<std::unique_ptr<runtime::Sequence>>(std::make_unique<runtime::Sequence>(
           specs, request.prompt, request.sampling, sampling_context(*shared, request)));
+  auto answer = std::make_shared<Answer>(shared, request, out);
   (*sequence)->on_token = [answer](const sampling::Choice& c) { return answer->on_token(c); };
   (*sequence)->on_error = [answer](std::exception_ptr e) { answer->fail(std::move(e)); };
   (*sequence)->on_cancel = [answer] { answer->cancel(); };

@@ -9,6 +9,12 @@ namespace mx = mlx::core;
 
 namespace ominix::runtime {
 
+std::vector<kernels::KvSpec> state_specs(const models::TextModel& model, int kv_bits) {
+  std::vector<kernels::KvSpec> specs = model.state_spec();
+  for (kernels::KvSpec& spec : specs) spec.quantized = kv_bits == 8;
+  return specs;
+}
+
 Sequence::Sequence(std::span<const kernels::KvSpec> specs, std::vector<int32_t> prompt,
                    const Sampling& sampling, sampling::Context context)
     : ids(std::move(prompt)),

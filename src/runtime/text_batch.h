@@ -35,6 +35,9 @@ struct Sequence {
            const Sampling& sampling, sampling::Context context = {});
 };
 
+// What the layers remember, in the form that the engine was told.
+std::vector<kernels::KvSpec> state_specs(const models::TextModel& model, int kv_bits);
+
 // All running texts of one model. Each step() takes a piece of every prompt that is not read yet
 // and one token of every other text, in one forward pass: sequences come and go between steps.
 class TextBatch {

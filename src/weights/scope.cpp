@@ -104,6 +104,7 @@ array Scope::tensor(std::string_view name, const Shape& shape) const {
     return mx::zeros(to_mlx(shape), mx::float32);
   }
   array out = to_float32(*found, full);
+  loader_->parameters_ += out.size();
   loader_->loaded_ += found->bytes;
   if (loader_->progress_) loader_->progress_(loader_->loaded_);
   return out;
@@ -134,6 +135,7 @@ std::optional<kernels::MatrixSource> Scope::matrix_source(int64_t rows, int64_t 
 
 kernels::Matrix Scope::pack(const kernels::MatrixSource& source) const {
   kernels::Matrix out = kernels::Matrix::pack(source);
+  loader_->parameters_ += static_cast<uint64_t>(source.rows * source.cols);
   for (int plane = 0; plane < source.planes(); ++plane) {
     loader_->loaded_ += source.row_bytes(plane) * static_cast<uint64_t>(source.rows);
   }

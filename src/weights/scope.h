@@ -29,11 +29,13 @@ class Loader {
   // misshapen or unused (the first few of each, and how many).
   void finish() const;
 
+  uint64_t parameters() const { return parameters_; }  // values asked for so far
+
  private:
   friend class Scope;
   std::unique_ptr<Source> source_;
   Progress progress_;
-  uint64_t loaded_ = 0;
+  uint64_t loaded_ = 0, parameters_ = 0;
   std::set<std::string, std::less<>> used_;
   std::vector<std::string> problems_;
 };
