@@ -58,8 +58,9 @@ struct Rates {
 
 // Runs the batch that answers requests, and looks at the clock when every text has its first token
 // and when each has all of them.
-Rates measure(const models::TextModel& model, const Specs& specs, int chunk, const BenchOptions& options, int prompt,
-              int new_tokens, const std::function<bool()>& go_on) {
+Rates measure(const models::TextModel& model, const Specs& specs, int chunk,
+              const BenchOptions& options, int prompt, int new_tokens,
+              const std::function<bool()>& go_on) {
   runtime::TextBatch batch(model, chunk);
   std::exception_ptr error;
   int64_t made = 0;
