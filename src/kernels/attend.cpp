@@ -255,6 +255,7 @@ class Attention {
   // Few tiles with many blocks: the blocks are shared out, their results merged in order.
   void split(const std::vector<Tile>& tiles, int64_t most_blocks) const {
     std::vector<std::vector<float>> q;
+    q.reserve(tiles.size());
     for (const Tile& t : tiles) q.push_back(queries(t));
     std::vector<Part> parts(tiles.size() * most_blocks, Part(layout_));
     parallel(static_cast<int64_t>(parts.size()), 1, [&](int64_t begin, int64_t end, int) {

@@ -216,6 +216,37 @@ float f16_to_float(uint16_t bits) {
   return __builtin_bit_cast(float, sign | wide << 23 | mantissa << 13);
 }
 
+uint16_t float_to_f16(float value) {
+  const auto bits = __builtin_bit_cast(uint32_t, value);
+  const uint32_t size = bits & 0x7fffffff, sign = bits >> 16 & 0x8000;
+  if (size > 0x7f800000) return static_cast<uint16_t>(sign | 0x7e00);
+  if (size >= 0x47800000) return static_cast<uint16_t>(sign | 0x7c00);  // 65536 and more
+  if (size < 0x38800000) {  // below 2^-14: adding 1/2 rounds to steps of 2^-24
+    const float shifted = __builtin_bit_cast(float, size) + 0.5f;
+    return static_cast<uint16_t>(sign | (__builtin_bit_cast(uint32_t, shifted) - 0x3f000000));
+  }
+  const uint32_t rounded = size + 0xfff + (size >> 13 & 1);
+  return static_cast<uint16_t>(sign | ((rounded >> 13) - (112 << 10)));
+}
+
+uint16_t float_to_bf16(float value) {
+  const auto bits = __builtin_bit_cast(uint32_t, value);
+  if ((bits & 0x7fffffff) > 0x7f800000) return 0x7fc0;
+  return static_cast<uint16_t>((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+}
+
+uint8_t float_to_e4m3(float value) {
+  const auto bits = __builtin_bit_cast(uint32_t, value);
+  const uint32_t size = bits & 0x7fffffff, sign = bits >> 24 & 0x80;
+  if (size >= 0x43e00000) return static_cast<uint8_t>(sign | 0x7e);  // 448
+  if (size < 0x3c800000) {  // below 2^-6: adding 2^14 rounds to steps of 2^-9
+    const float shifted = __builtin_bit_cast(float, size) + 0x1p14f;
+    return static_cast<uint8_t>(sign | (__builtin_bit_cast(uint32_t, shifted) - 0x46800000));
+  }
+  const uint32_t rounded = size + 0x7ffff + (size >> 20 & 1);
+  return static_cast<uint8_t>(sign | ((rounded >> 20) - (120 << 3)));
+}
+
 float e8m0_to_float(uint8_t bits) {
   if (bits == 255) return std::numeric_limits<float>::quiet_NaN();
   return std::ldexp(1.0f, static_cast<int>(bits) - 127);
@@ -268,7 +299,6 @@ Grading grading(const Encoding& e) {
         case DType::q6_k:
           return {6, 16, 32, false, nullptr};
         case DType::iq4_nl:
-          return {4, 32, 0, false, kIq4};
         case DType::iq4_xs:
           return {4, 32, 0, false, kIq4};
         case DType::mxfp4:

@@ -50,6 +50,11 @@ float f16_to_float(uint16_t bits);
 inline float bf16_to_float(uint16_t bits) {
   return __builtin_bit_cast(float, static_cast<uint32_t>(bits) << 16);
 }
+// Rounded to the nearest, ties to even.
+uint16_t float_to_f16(float value);
+uint16_t float_to_bf16(float value);
+// The same, but 448 for all that is larger and for what is not a number.
+uint8_t float_to_e4m3(float value);
 float e8m0_to_float(uint8_t bits);  // 2^(bits - 127)
 float e4m3_to_float(uint8_t bits);  // the fn form: no infinities
 

@@ -104,12 +104,6 @@ void check_matmul() {
   if (advice) log::warning("kernels: {}", *advice);
 }
 
-uint64_t read_number(const char* path) {
-  std::ifstream file(path);
-  uint64_t value = 0;
-  return file >> value ? value : 0;
-}
-
 }  // namespace
 
 void start(const StartOptions& options) {
@@ -225,26 +219,6 @@ CpuInfo cpu_info() {
         at = end + 1;
       }
     }
-  }
-  return info;
-}
-
-MemoryInfo memory_info() {
-  MemoryInfo info;
-  std::ifstream file("/proc/meminfo");
-  for (std::string key, unit; file >> key;) {
-    uint64_t kib = 0;
-    if (!(file >> kib)) break;
-    std::getline(file, unit);
-    if (key == "MemTotal:") info.total = kib << 10;
-    if (key == "MemAvailable:") info.available = kib << 10;
-  }
-  // A container's limit; the file says "max" where there is none.
-  const uint64_t limit = read_number("/sys/fs/cgroup/memory.max");
-  if (limit > 0 && limit < info.total) {
-    const uint64_t used = read_number("/sys/fs/cgroup/memory.current");
-    info.total = limit;
-    info.available = std::min(info.available, limit > used ? limit - used : 0);
   }
   return info;
 }

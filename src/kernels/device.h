@@ -37,11 +37,6 @@ struct CpuInfo {
 };
 CpuInfo cpu_info();
 
-struct MemoryInfo {
-  uint64_t total = 0, available = 0;  // bytes; the container's limit where it is lower
-};
-MemoryInfo memory_info();
-
 struct GpuInfo {
   bool available = false;
   std::string name;

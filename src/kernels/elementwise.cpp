@@ -45,10 +45,8 @@ using Map = void (*Table::*)(const float*, int64_t, float*);
 array map(const char* name, const array& x, Map f) {
   const int64_t n = x.size();
   return host_op(name, {as_float(x)}, x.shape(), mx::float32, [=](auto in, auto out) {
-    const Table& t = table();
-    parallel((n + kChunk - 1) / kChunk, 1, [&](int64_t begin, int64_t end, int) {
-      const int64_t at = begin * kChunk, stop = std::min(n, end * kChunk);
-      (t.*f)(static_cast<const float*>(in[0]) + at, stop - at, static_cast<float*>(out[0]) + at);
+    by_chunks(n, [&, &t = table()](int64_t at, int64_t count) {
+      (t.*f)(static_cast<const float*>(in[0]) + at, count, static_cast<float*>(out[0]) + at);
     });
   });
 }
@@ -123,11 +121,9 @@ array swiglu(const array& gate, const array& up) {
   const int64_t n = gate.size();
   return host_op(
       "swiglu", {as_float(gate), as_float(up)}, gate.shape(), mx::float32, [n](auto in, auto out) {
-        const Table& t = table();
-        parallel((n + kChunk - 1) / kChunk, 1, [&](int64_t begin, int64_t end, int) {
-          const int64_t at = begin * kChunk, stop = std::min(n, end * kChunk);
+        by_chunks(n, [&, &t = table()](int64_t at, int64_t count) {
           t.swiglu(static_cast<const float*>(in[0]) + at, static_cast<const float*>(in[1]) + at,
-                   stop - at, static_cast<float*>(out[0]) + at);
+                   count, static_cast<float*>(out[0]) + at);
         });
       });
 }

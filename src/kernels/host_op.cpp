@@ -15,7 +15,10 @@ namespace {
 
 namespace mx = mlx::core;
 
-void* checked(array& out) {
+}  // namespace
+
+void* allocate(array& out) {
+  out.set_data(mx::allocator::malloc(out.nbytes()));
   void* p = out.buffer().ptr() ? out.data<char>() : nullptr;
   if (!p && out.nbytes() > 0) {
     throw fail(ErrorCode::out_of_memory, "kernels: no memory for {} bytes", out.nbytes());
@@ -23,8 +26,7 @@ void* checked(array& out) {
   return p;
 }
 
-// Copies any strided array to row-major order.
-void gather(const array& from, char* to) {
+void copy_row_major(const array& from, char* to) {
   const size_t item = from.itemsize();
   const auto& shape = from.shape();
   const auto& strides = from.strides();
@@ -47,6 +49,8 @@ void gather(const array& from, char* to) {
   }
 }
 
+namespace {
+
 class HostOp : public mx::Primitive {
  public:
   HostOp(mx::Stream stream, const char* name, HostFunction function)
@@ -65,21 +69,42 @@ class HostOp : public mx::Primitive {
         continue;
       }
       array copy(x.shape(), x.dtype(), nullptr, {});
-      copy.set_data(mx::allocator::malloc(copy.nbytes()));
-      in.push_back(checked(copy));
+      in.push_back(allocate(copy));
       copies.emplace_back(array::unsafe_weak_copy(x), copy.data<char>());
       encoder.add_temporary(std::move(copy));
     }
-    for (array& y : outputs) {
-      y.set_data(mx::allocator::malloc(y.nbytes()));
-      out.push_back(checked(y));
-    }
+    for (array& y : outputs) out.push_back(allocate(y));
     encoder.dispatch([function = function_, in = std::move(in), out = std::move(out),
                       copies = std::move(copies)] {
-      for (const auto& [from, to] : copies) gather(from, to);
+      for (const auto& [from, to] : copies) copy_row_major(from, to);
       function(in, out);
     });
   }
+
+  // The same, here and now.
+  void run(const std::vector<array>& inputs, array& node) {
+    std::vector<array> copies;
+    std::vector<const void*> in;
+    std::vector<void*> out;
+    in.reserve(inputs.size());
+    for (const array& x : inputs) {
+      if (x.flags().row_contiguous) {
+        in.push_back(x.data<char>());
+      } else {
+        copies.emplace_back(x.shape(), x.dtype(), nullptr, std::vector<array>{});
+        auto* copy = static_cast<char*>(allocate(copies.back()));
+        copy_row_major(x, copy);
+        in.push_back(copy);
+      }
+    }
+    if (node.siblings().empty()) {
+      out.push_back(allocate(node));
+    } else {
+      for (array y : node.outputs()) out.push_back(allocate(y));
+    }
+    function_(in, out);
+  }
+
   void eval_gpu(const std::vector<array>&, std::vector<array>&) override {
     throw fail(ErrorCode::unsupported, "kernels: {} runs on the CPU only", name_);
   }
@@ -92,8 +117,12 @@ class HostOp : public mx::Primitive {
 
 }  // namespace
 
-std::vector<array> host_op(const char* name, std::vector<array> inputs,
-                           std::vector<mx::Shape> shapes, std::vector<mx::Dtype> types,
+bool is_host_op(const mx::Primitive& primitive) { return typeid(primitive) == typeid(HostOp); }
+
+void run_host_op(array& node) { static_cast<HostOp&>(node.primitive()).run(node.inputs(), node); }
+
+std::vector<array> host_op(const char* name, const std::vector<array>& inputs,
+                           std::vector<mx::Shape> shapes, const std::vector<mx::Dtype>& types,
                            HostFunction function) {
   auto op =
       std::make_shared<HostOp>(mx::default_stream(mx::Device::cpu), name, std::move(function));

@@ -1,8 +1,10 @@
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <span>
 #include <utility>
+#include <vector>
 
 #include "kernels/kv.h"
 #include "kernels/matrix.h"
@@ -38,6 +40,24 @@ Arithmetic current_arithmetic();
 
 // (…, K) · (N, K)ᵀ + (N) -> (…, N)
 array linear(const array& x, const Matrix& weight, const std::optional<array>& bias = {});
+// The same with its N columns shared out: arrays of `widths` columns, which add up to N.
+std::vector<array> linear_parts(const array& x, const Matrix& weight,
+                                const std::optional<array>& bias, std::span<const int> widths);
+
+// Matrices of one shape (N, K) that tokens choose from. A handle.
+class Experts {
+ public:
+  explicit Experts(std::vector<Matrix> matrices);  // errors: invalid_argument
+  size_t size() const { return matrices_->size(); }
+  const Matrix& operator[](size_t i) const { return (*matrices_)[i]; }
+
+ private:
+  std::shared_ptr<const std::vector<Matrix>> matrices_;
+};
+
+// Token t meets the experts ids[t, j]. ids (T, J) int32; x (T, K), or (T, J, K) where a token
+// brings another vector to each of them -> (T, J, N)
+array gather_linear(const array& x, const Experts& experts, const array& ids);
 
 // Bytes of the matrices of all linear() that this thread has called so far: the difference over a
 // step is what the step reads of the weights.

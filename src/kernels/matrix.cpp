@@ -21,7 +21,9 @@ namespace mx = mlx::core;
 
 constexpr int64_t kMaxDim = int64_t{1} << 31;
 
-void check(const MatrixSource& s) {
+}  // namespace
+
+void check_source(const MatrixSource& s) {
   if (s.rows < 0 || s.cols < 1 || s.rows >= kMaxDim || s.cols >= kMaxDim) {
     throw fail(ErrorCode::invalid_argument,
                "kernels: a matrix of ({}, {}), expected positive sizes", s.rows, s.cols);
@@ -65,8 +67,6 @@ void check(const MatrixSource& s) {
   }
 }
 
-}  // namespace
-
 int MatrixSource::planes() const {
   switch (encoding.mode) {
     case Encoding::Mode::block:
@@ -97,15 +97,14 @@ uint64_t MatrixSource::row_bytes(int plane) const {
   return 0;
 }
 
-Matrix Matrix::pack(const MatrixSource& source) {
-  check(source);
-  auto data = std::make_shared<MatrixData>();
-  plan(source, *data);
+void read_panels(const MatrixSource& source,
+                 const std::function<void(int64_t, int, const std::byte* const[3])>& f) {
   std::exception_ptr error;
   std::mutex guard;
   std::atomic<bool> failed{false};
+  const int64_t panels = (source.rows + kLanes - 1) / kLanes;
   on_stream([&] {
-    parallel(data->panels(), 4, [&](int64_t begin, int64_t end, int) {
+    parallel(panels, 4, [&](int64_t begin, int64_t end, int) {
       if (failed) return;
       try {
         std::vector<std::byte> planes[3];
@@ -118,7 +117,7 @@ Matrix Matrix::pack(const MatrixSource& source) {
             at[p] = planes[p].data();
             if (p < source.planes()) source.read(p, first, count, planes[p].data());
           }
-          pack_panel(source, at, count, panel, *data);
+          f(first, count, at);
         }
       } catch (...) {
         const std::lock_guard lock(guard);
@@ -128,6 +127,15 @@ Matrix Matrix::pack(const MatrixSource& source) {
     });
   });
   if (error) std::rethrow_exception(error);
+}
+
+Matrix Matrix::pack(const MatrixSource& source) {
+  check_source(source);
+  auto data = std::make_shared<MatrixData>();
+  plan(source, *data);
+  read_panels(source, [&](int64_t first, int count, const std::byte* const planes[3]) {
+    pack_panel(source, planes, count, first / kLanes, *data);
+  });
   return Matrix(std::move(data));
 }
 

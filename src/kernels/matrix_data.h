@@ -33,8 +33,20 @@ class MatrixData {
 // Row `row` in float32, exactly.
 void read_row(const MatrixData& data, int64_t row, float* out);
 
+// Errors: invalid_argument, unsupported, corrupt_data for what no kernel can read.
+void check_source(const MatrixSource& source);
+// Reads a source in pieces of up to 16 rows, on all threads: f(first row, rows, their bytes in each
+// plane). What `read` or f throw is thrown here.
+void read_panels(
+    const MatrixSource& source,
+    const std::function<void(int64_t first, int count, const std::byte* const planes[3])>& f);
+
 // Chooses the layout and reserves the memory.
 void plan(const MatrixSource& source, MatrixData& data);
+// Puts block `b` (32 columns) of a row's bytes into its lane of the panel's block.
+using PutBlock = void (*)(const uint8_t* row, int64_t b, int lane, uint8_t* out);
+PutBlock direct_block(const Encoding& encoding);  // nullptr: there is none for this form
+
 // Writes rows [16 · panel, …) from the bytes of `count` rows in each plane.
 void pack_panel(const MatrixSource& source, const std::byte* const planes[3], int count,
                 int64_t panel, MatrixData& data);

@@ -73,7 +73,6 @@ uint64_t scale_bytes(const Encoding& e, Format format, int64_t cols) {
   const uint64_t n = cols;
   switch (format) {
     case Format::q2_k:
-      return n / 256 * 320;
     case Format::q4_k:
     case Format::q5_k:
       return n / 256 * 320;
@@ -179,8 +178,16 @@ uint64_t k_scale_bytes(Format format) {
                                                             : 320;
 }
 
+// Scale g of a form with E2M1 values, which count as whole numbers, doubled.
+float fp4_scale(const Encoding& e, const uint8_t* const planes[3], int64_t g) {
+  if (e.mode == Mode::mxfp4) return 0.5f * e8m0_to_float(planes[1][g]);
+  if (e.mode == Mode::nvfp4) return 0.5f * e4m3_to_float(planes[1][g]);
+  if (e.type == DType::mxfp4) return 0.5f * e8m0_to_float(planes[0][17 * g]);
+  return 0.5f * e4m3_to_float(planes[0][g / 4 * 36 + g % 4] & 127);
+}
+
 void put_scales(const Encoding& e, Format format, const uint8_t* const planes[3], int64_t cols,
-                const float* scale, int lane, uint8_t* out) {
+                int lane, uint8_t* out) {
   if (e.mode == Mode::affine) {
     const size_t size = info(e.type).bytes;
     for (int64_t g = 0; g < cols / e.group_size; g++, out += 2 * kLanes * size) {
@@ -191,7 +198,7 @@ void put_scales(const Encoding& e, Format format, const uint8_t* const planes[3]
   }
   if (format == Format::fp4_g32 || format == Format::fp4_g16) {
     const int64_t groups = cols / (format == Format::fp4_g32 ? 32 : 16);
-    for (int64_t g = 0; g < groups; g++) put_bf16(out + 32 * g, lane, scale[g]);
+    for (int64_t g = 0; g < groups; g++) put_bf16(out + 32 * g, lane, fp4_scale(e, planes, g));
     return;
   }
   const DTypeInfo& t = info(e.type);
@@ -206,6 +213,52 @@ void put_scales(const Encoding& e, Format format, const uint8_t* const planes[3]
     const uint8_t* block = planes[0] + b * t.bytes;
     copy16(out + b * (min ? 64 : 32), lane, block);
     if (min) copy16(out + b * 64 + 32, lane, block + 2);
+  }
+}
+
+// Four numbers of 16 bits from each of four rows, turned: r[i] becomes column i.
+void turn(uint64_t r[4]) {
+  constexpr uint64_t kEven = 0x0000ffff0000ffff, kFirst = 0xffffffff;
+  const uint64_t a = (r[0] & kEven) | (r[1] & kEven) << 16,
+                 b = (r[0] >> 16 & kEven) | (r[1] & ~kEven);
+  const uint64_t c = (r[2] & kEven) | (r[3] & kEven) << 16,
+                 d = (r[2] >> 16 & kEven) | (r[3] & ~kEven);
+  r[0] = (a & kFirst) | c << 32, r[2] = a >> 32 | (c & ~kFirst);
+  r[1] = (b & kFirst) | d << 32, r[3] = b >> 32 | (d & ~kFirst);
+}
+
+void pack_dense(const MatrixSource& source, const std::byte* const planes[3], int count,
+                uint8_t* out, const MatrixData& data) {
+  const uint64_t row = source.row_bytes(0);
+  if (data.format != Format::f32 && source.encoding.mode == Mode::block) {
+    const auto* from = reinterpret_cast<const uint8_t*>(planes[0]);
+    int64_t k = 0;
+    for (; count == kLanes && k + 4 <= data.cols; k += 4) {
+      for (int lane = 0; lane < kLanes; lane += 4) {
+        uint64_t r[4];
+        for (int i = 0; i < 4; i++) std::memcpy(&r[i], from + (lane + i) * row + 2 * k, 8);
+        turn(r);
+        for (int i = 0; i < 4; i++) std::memcpy(out + (k + i) * 32 + 2 * lane, &r[i], 8);
+      }
+    }
+    for (; k < data.cols; k++) {
+      for (int lane = 0; lane < count; lane++)
+        copy16(out + k * 32, lane, from + lane * row + 2 * k);
+    }
+    return;
+  }
+  std::vector<float> wide(data.cols);
+  for (int lane = 0; lane < count; lane++) {
+    const std::byte* at[3];
+    for (int p = 0; p < 3; p++) at[p] = planes[p] + lane * source.row_bytes(p);
+    decode_values(source.encoding, at, data.cols, wide.data());
+    for (int64_t k = 0; k < data.cols; k++) {
+      if (data.format == Format::f32) {
+        std::memcpy(out + (k * kLanes + lane) * 4, &wide[k], 4);
+      } else {
+        put_bf16(out + k * 32, lane, wide[k]);
+      }
+    }
   }
 }
 
@@ -233,41 +286,33 @@ void pack_panel(const MatrixSource& source, const std::byte* const planes[3], in
                 int64_t panel, MatrixData& data) {
   const Encoding& e = source.encoding;
   uint8_t* out = data.bytes(panel);
+  if (data.dense()) return pack_dense(source, planes, count, out, data);
+  const PutBlock direct = direct_block(e);
   std::vector<uint8_t> q;
-  std::vector<float> scale, min, wide;
-  if (data.dense()) {
-    wide.resize(data.cols);
-  } else {
+  std::vector<float> scale, min;
+  if (!direct) {
     q.resize(data.blocks() * kDepth);
     scale.resize(data.cols / 16 + 1);
     min.resize(data.cols / 16 + 1);
   }
-  const int bits = data.dense() ? 0 : grading(e).bits;
+  const int bits = grading(e).bits;
   const int quant_bytes = portable::kTable.formats[static_cast<int>(data.format)].quant_bytes;
   for (int lane = 0; lane < count; lane++) {
     const std::byte* at[3];
-    for (int p = 0; p < 3; p++) at[p] = planes[p] + lane * source.row_bytes(p);
-    if (data.dense() && data.format != Format::f32 && e.mode == Mode::block) {
-      const auto* from = reinterpret_cast<const uint8_t*>(at[0]);
-      for (int64_t k = 0; k < data.cols; k++) copy16(out + k * 32, lane, from + 2 * k);
-    } else if (data.dense()) {
-      decode_values(e, at, data.cols, wide.data());
-      for (int64_t k = 0; k < data.cols; k++) {
-        if (data.format == Format::f32) {
-          std::memcpy(out + (k * kLanes + lane) * 4, &wide[k], 4);
-        } else {
-          put_bf16(out + k * 32, lane, wide[k]);
-        }
-      }
+    const uint8_t* raw[3];
+    for (int p = 0; p < 3; p++) {
+      at[p] = planes[p] + lane * source.row_bytes(p);
+      raw[p] = reinterpret_cast<const uint8_t*>(at[p]);
+    }
+    if (direct) {
+      for (int64_t b = 0; b < data.blocks(); b++) direct(raw[0], b, lane, out + b * quant_bytes);
     } else {
       decode_row(e, at, data.cols, {q.data(), scale.data(), min.data()});
       for (int64_t b = 0; b < data.blocks(); b++) {
         put_quants(q.data() + b * kDepth, bits, lane, out + b * quant_bytes);
       }
-      const uint8_t* raw[3];
-      for (int p = 0; p < 3; p++) raw[p] = reinterpret_cast<const uint8_t*>(at[p]);
-      put_scales(e, data.format, raw, data.cols, scale.data(), lane, out + data.scales_offset);
     }
+    put_scales(e, data.format, raw, data.cols, lane, out + data.scales_offset);
   }
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 // The one thread pool of the CPU: OpenMP, shared with oneDNN. A team belongs to the thread that
@@ -23,6 +24,15 @@ void parallel(int64_t units, int64_t chunk, const F& f) {
                    [](const void* context, int64_t begin, int64_t end, int thread) {
                      (*static_cast<const F*>(context))(begin, end, thread);
                    });
+}
+
+// f(first, count) over the values of an elementwise operation.
+template <class F>
+void by_chunks(int64_t n, const F& f) {
+  constexpr int64_t kChunk = 8192;  // values that one thread takes at a time
+  parallel((n + kChunk - 1) / kChunk, 1, [&](int64_t begin, int64_t end, int) {
+    f(begin * kChunk, std::min(n, end * kChunk) - begin * kChunk);
+  });
 }
 
 }  // namespace ominix::kernels

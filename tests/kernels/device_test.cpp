@@ -77,9 +77,6 @@ TEST(Device, ComplexProductConjugates) {
 
 TEST(Device, Describes) {
   EXPECT_GE(cpu_info().cores, 1);
-  const MemoryInfo memory = memory_info();
-  EXPECT_GT(memory.total, memory.available);
-  EXPECT_GT(memory.available, 0u);
   const GpuInfo gpu = gpu_info();
   EXPECT_NE(gpu.available, !gpu.reason.empty());
   EXPECT_EQ(usable_isas().back(), best_isa());

@@ -1,3 +1,4 @@
+#include "kernels/eval.h"
 #include "sources.h"
 #include "support/expect_error.h"
 
@@ -104,6 +105,82 @@ TEST(Linear, RowsDoNotDependOnTheirNeighbours) {
   });
 }
 
+TEST(Linear, SharesOutItsColumns) {
+  const int k = 64, rows = 75;
+  const RandomMatrix w({Encoding::Mode::block, DType::q4_1}, rows, k, 3);
+  const Matrix matrix = Matrix::pack(w.source());
+  const array x = random_array({3, k}, 9), bias = random_array({rows}, 2);
+  const array whole = linear(x, matrix, bias);
+  const std::vector<int> widths = {32, 1, 0, 20, 22};
+  int at = 0;
+  for (const array& part : linear_parts(x, matrix, bias, widths)) {
+    const int width = part.shape(1);
+    EXPECT_TRUE(same_bytes(values(part), values(mx::slice(whole, {0, at}, {3, at + width}))));
+    at += width;
+  }
+  EXPECT_EQ(at, rows);
+  for (const std::vector<int>& wrong :
+       {std::vector<int>{}, {rows - 1}, {rows, 1}, {-1, rows + 1}}) {
+    EXPECT_ERROR(linear_parts(x, matrix, bias, wrong), ErrorCode::invalid_argument, "75 columns");
+  }
+}
+
+TEST(GatherLinear, GivesTheRowsOfEachExpert) {
+  for_each_isa([] {
+    constexpr int kTokens = 37, kChoices = 3, kExperts = 5, kRows = 50, kCols = 96;
+    std::vector<Matrix> matrices;
+    for (int e = 0; e < kExperts; e++) {
+      const auto type = e == 1 ? DType::q4_1 : DType::q8_0;
+      matrices.push_back(
+          Matrix::pack(RandomMatrix({Encoding::Mode::block, type}, kRows, kCols, e).source()));
+    }
+    const Experts experts(matrices);
+    std::vector<int32_t> ids(kTokens * kChoices);
+    for (size_t i = 0; i < ids.size(); i++)
+      ids[i] = static_cast<int32_t>(i * 7 % 11 % 4);  // 4: none
+    const array chosen(ids.data(), {kTokens, kChoices});
+    const array x = random_array({kTokens, kCols}, 1);
+    const array own = random_array({kTokens, kChoices, kCols}, 2);
+    for (const Arithmetic arithmetic : {Arithmetic::fast, Arithmetic::exact}) {
+      ArithmeticScope scope(arithmetic);
+      const auto shared = values(gather_linear(x, experts, chosen));
+      const auto apart = values(gather_linear(own, experts, chosen));
+      for (int t = 0; t < kTokens; t++) {
+        for (int j = 0; j < kChoices; j++) {
+          const int at = t * kChoices + j;
+          const Matrix& w = matrices[ids[at]];
+          const auto row = [&](const std::vector<float>& y) {
+            return std::vector<float>(y.begin() + at * kRows, y.begin() + (at + 1) * kRows);
+          };
+          EXPECT_TRUE(
+              same_bytes(row(shared), values(linear(mx::slice(x, {t, 0}, {t + 1, kCols}), w))));
+          EXPECT_TRUE(same_bytes(
+              row(apart), values(linear(mx::slice(own, {t, j, 0}, {t + 1, j + 1, kCols}), w))));
+        }
+      }
+    }
+  });
+}
+
+TEST(GatherLinear, RefusesWhatDoesNotFit) {
+  const Matrix w = Matrix::dense(random_array({8, 4}, 1));
+  const Experts experts({w, w});
+  const array x = random_array({3, 4}, 2);
+  const array ids = mx::zeros({3, 2}, mx::int32);
+  EXPECT_EQ(gather_linear(mx::zeros({0, 4}), experts, mx::zeros({0, 2}, mx::int32)).size(), 0u);
+  EXPECT_ERROR(gather_linear(x, experts, mx::zeros({3, 2})), ErrorCode::invalid_argument, "int32");
+  EXPECT_ERROR(gather_linear(x, experts, mx::zeros({2, 2}, mx::int32)), ErrorCode::invalid_argument,
+               "(T, 4)");
+  EXPECT_ERROR(gather_linear(mx::zeros({3, 3, 4}), experts, ids), ErrorCode::invalid_argument,
+               "(T, J, 4)");
+  for (const int id : {-1, 2}) {
+    EXPECT_ERROR(eval({gather_linear(x, experts, mx::full({3, 2}, id, mx::int32))}),
+                 ErrorCode::invalid_argument, "0 to 1");
+  }
+  EXPECT_ERROR(Experts({}), ErrorCode::invalid_argument, "no experts");
+  EXPECT_ERROR(Experts({w, Matrix::dense(x)}), ErrorCode::invalid_argument, "(3, 4)");
+}
+
 TEST(Linear, DoesNotHideWhatIsNotFinite) {
   for_each_isa([] {
     const RandomMatrix w({Encoding::Mode::block, DType::q4_0}, 20, 96, 1);
@@ -151,6 +228,7 @@ TEST(Embedding, GivesRows) {
 TEST(Embedding, RefusesUnknownIds) {
   const Matrix matrix = Matrix::dense(random_array({40, 8}, 1));
   for (const int id : {-1, 40}) {
+    EXPECT_ERROR(eval({embedding(array({id}), matrix)}), ErrorCode::invalid_argument, "0 to 39");
     array rows = embedding(array({id}), matrix);
     EXPECT_EVAL_ERROR(rows.eval(), "expected 0 to 39");
   }

@@ -13,7 +13,12 @@ inline constexpr uint8_t kIq4Table[16] = {1,   24,  45,  63,  79,  93,  106, 118
 
 template <class Q, class S, int kZero, bool kWide = false>
 constexpr FormatKernels kernels_of() {
-  return {Q::kBytes, kZero, S::kHalves, S::kMin, kWide, row<Q, S, kZero, kWide>, unpack<Q, S>};
+#if defined(__AVX512VNNI__)
+  const auto some = few<Q, S, kWide>;
+#else
+  const auto some = nullptr;
+#endif
+  return {Q::kBytes, kZero, S::kHalves, S::kMin, kWide, row<Q, S, kWide>, some, unpack<Q, S>};
 }
 
 #define OMINIX_AFFINE(Q, wide)                                                             \
@@ -60,6 +65,7 @@ extern const Table kTable = {
     .rms_norm = rms_norm,
     .layer_norm = layer_norm,
     .add = add,
+    .multiply = multiply,
     .softmax = softmax,
     .silu = map<silu>,
     .gelu = map<gelu>,

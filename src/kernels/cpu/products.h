@@ -13,47 +13,72 @@ OMINIX_INLINE Vi splat_bytes(const int8_t* p) {
   return splat_i32(v);
 }
 
-// acc += block · activations, the one place where int8 products are summed.
-template <bool kHalves, bool kMin, bool kWide>
-OMINIX_INLINE Vf add_block(Vf acc, const Vi* w, const Scales& s, const ActBlock& x,
-                           int zero_point) {
-  if constexpr (kHalves) {
-    Vi low = splat_i32(-zero_point * (x.total - x.high));
-    Vi high = splat_i32(-zero_point * x.high);
-    for (int i = 0; i < 4; i++) {
-      low = dot4<kWide>(low, w[i], splat_bytes(x.q + 4 * i));
-      high = dot4<kWide>(high, w[i + 4], splat_bytes(x.q + 16 + 4 * i));
-    }
-    const Vf scale = splat(x.scale);
-    acc = fma(to_float(low), s.scale[0] * scale, acc);
-    acc = fma(to_float(high), s.scale[1] * scale, acc);
-    if constexpr (kMin) {
-      const float high_sum = x.scale * static_cast<float>(x.high);
-      acc = fma(s.min[0], splat(x.scale * static_cast<float>(x.total - x.high)), acc);
-      acc = fma(s.min[1], splat(high_sum), acc);
-    }
-  } else {
-    Vi dot = splat_i32(-zero_point * x.total);
-    for (int i = 0; i < 8; i++) dot = dot4<kWide>(dot, w[i], splat_bytes(x.q + 4 * i));
-    acc = fma(to_float(dot), s.scale[0] * splat(x.scale), acc);
-    if constexpr (kMin) acc = fma(s.min[0], splat(x.sum), acc);
-  }
-  return acc;
-}
+// A block of a panel in registers.
+struct Loaded {
+  Vi w[8];
+  Scales s;
+  OMINIX_INLINE Vi line(const Loaded& b, int, int i) { return b.w[i]; }
+  OMINIX_INLINE Vf scale(const Loaded& b, int, int h) { return b.s.scale[h]; }
+  OMINIX_INLINE Vf min(const Loaded& b, int, int h) { return b.s.min[h]; }
+};
 
-template <class Q, class S, int kZero, bool kWide>
-void row(const Panel& panel, int64_t blocks, const ActBlock* x, float* out) {
-  Vf acc = zero();
-  const uint8_t* quants = panel.quants;
-  for (int64_t b = 0; b < blocks; b++, quants += Q::kBytes) {
-    for (int i = 0; i < Q::kBytes; i += 64) __builtin_prefetch(quants + i + 2048);
-    Vi w[8];
-    Scales s;
-    Q::load(quants, w);
-    S::load(panel, b, s);
-    acc = add_block<S::kHalves, S::kMin, kWide>(acc, w, s, x[b], kZero);
+// A block of some panels in memory, unpacked.
+struct Staged {
+  const Stage* stages;
+  int block;
+  OMINIX_INLINE Vi line(const Staged& b, int p, int i) {
+    return load_i32(b.stages[p].q[b.block][i]);
   }
-  store(out, acc);
+  OMINIX_INLINE Vf scale(const Staged& b, int p, int h) {
+    return load(b.stages[p].scale[b.block][h]);
+  }
+  OMINIX_INLINE Vf min(const Staged& b, int p, int h) { return load(b.stages[p].min[b.block][h]); }
+};
+
+// acc[p · stride + g] += block of panel p · activations of row g, the one place where int8 products
+// are summed. P panels and G rows go side by side, line by line: each dot product waits for its own
+// last step, and one load of activations serves P of them.
+template <bool kHalves, bool kMin, bool kWide, int P, int G, class Block>
+OMINIX_INLINE void add_block(Vf* acc, int stride, const Block& w, const ActBlock* x) {
+  constexpr int kLines = kHalves ? 4 : 8;
+#pragma GCC unroll 2
+  for (int h = 0; h < (kHalves ? 2 : 1); h++) {
+    Vi dot[P][G];
+#pragma GCC unroll 16
+    for (int g = 0; g < G; g++) {
+      const Vi start = splat_i32(kHalves && kMin ? 0 : h ? x[g].high_start : x[g].start);
+      for (int p = 0; p < P; p++) dot[p][g] = start;
+    }
+#pragma GCC unroll 8
+    for (int i = h * kLines; i < (h + 1) * kLines; i++) {
+      Vi line[P];
+      for (int p = 0; p < P; p++) line[p] = Block::line(w, p, i);
+#pragma GCC unroll 16
+      for (int g = 0; g < G; g++) {
+        const Vi q = splat_bytes(x[g].q + 4 * i);
+        for (int p = 0; p < P; p++) dot[p][g] = dot4<kWide>(dot[p][g], line[p], q);
+      }
+    }
+#pragma GCC unroll 16
+    for (int g = 0; g < G; g++) {
+      const Vf scale = splat(x[g].scale);
+      for (int p = 0; p < P; p++) {
+        Vf& a = acc[p * stride + g];
+        a = fma(to_float(dot[p][g]), Block::scale(w, p, h) * scale, a);
+      }
+    }
+  }
+  if constexpr (kMin) {
+#pragma GCC unroll 16
+    for (int g = 0; g < G; g++) {
+      const Vf low = splat(x[g].sum);
+      for (int p = 0; p < P; p++) {
+        Vf& a = acc[p * stride + g];
+        a = fma(Block::min(w, p, 0), low, a);
+        if constexpr (kHalves) a = fma(Block::min(w, p, 1), splat(x[g].high_sum), a);
+      }
+    }
+  }
 }
 
 template <class Q, class S>
@@ -61,7 +86,9 @@ void unpack(const Panel& panel, int64_t first, int count, Stage& stage) {
   for (int b = 0; b < count; b++) {
     Vi w[8];
     Scales s;
-    Q::load(panel.quants + (first + b) * Q::kBytes, w);
+    const uint8_t* quants = panel.quants + (first + b) * Q::kBytes;
+    for (int i = 0; i < Q::kBytes; i += 64) __builtin_prefetch(quants + i + 4096);
+    Q::load(quants, w);
     S::load(panel, first + b, s);
     for (int i = 0; i < 8; i++) store_i32(stage.q[b][i], w[i]);
     for (int h = 0; h < (S::kHalves ? 2 : 1); h++) {
@@ -71,25 +98,37 @@ void unpack(const Panel& panel, int64_t first, int count, Stage& stage) {
   }
 }
 
-template <bool kHalves, bool kMin, bool kWide, int M>
-OMINIX_INLINE void tile_rows(const Stage& stage, int blocks, const ActBlock* x, int width,
-                             int zero_point, float* out) {
-  Vf acc[M];
-  for (int m = 0; m < M; m++) acc[m] = load(out + m * kLanes);
-  for (int b = 0; b < blocks; b++) {
-    Vi w[8];
-    Scales s;
-    for (int i = 0; i < 8; i++) w[i] = load_i32(stage.q[b][i]);
-    for (int h = 0; h < (kHalves ? 2 : 1); h++) {
-      s.scale[h] = load(stage.scale[b][h]);
-      if constexpr (kMin) s.min[h] = load(stage.min[b][h]);
-    }
+// acc (panels, stride rows, 16)
+template <bool kHalves, bool kMin, bool kWide, int P, int M>
+OMINIX_INLINE void tile_rows(const Stage* stages, int blocks, const ActBlock* x, int width,
+                             float* out, int64_t stride) {
+  constexpr int kGroup = kRegisters >= 32 && M >= 4 ? 4 : 1;
+  Vf acc[P * M];
+  for (int p = 0; p < P; p++) {
+    for (int m = 0; m < M; m++) acc[p * M + m] = load(out + (p * stride + m) * kLanes);
+  }
+  for (int b = 0; b < blocks; b++, x += width) {
+    if constexpr (P == 1) {
+      Loaded w;
+      for (int i = 0; i < 8; i++) w.w[i] = load_i32(stages->q[b][i]);
+      for (int h = 0; h < (kHalves ? 2 : 1); h++) {
+        w.s.scale[h] = load(stages->scale[b][h]);
+        if constexpr (kMin) w.s.min[h] = load(stages->min[b][h]);
+      }
 #pragma GCC unroll 16
-    for (int m = 0; m < M; m++) {
-      acc[m] = add_block<kHalves, kMin, kWide>(acc[m], w, s, x[b * width + m], zero_point);
+      for (int m = 0; m < M; m += kGroup) {
+        add_block<kHalves, kMin, kWide, 1, kGroup>(acc + m, M, w, x + m);
+      }
+    } else {
+#pragma GCC unroll 16
+      for (int m = 0; m < M; m += kGroup) {
+        add_block<kHalves, kMin, kWide, P, kGroup>(acc + m, M, Staged{stages, b}, x + m);
+      }
     }
   }
-  for (int m = 0; m < M; m++) store(out + m * kLanes, acc[m]);
+  for (int p = 0; p < P; p++) {
+    for (int m = 0; m < M; m++) store(out + (p * stride + m) * kLanes, acc[p * M + m]);
+  }
 }
 
 // Splits the rows of a tile into groups that fit the registers.
@@ -105,22 +144,76 @@ OMINIX_INLINE void split_tile(int rows, F f) {
   if (at < rows) f.template operator()<1>(at);
 }
 
-template <bool kHalves, bool kMin, bool kWide>
-void tile_kind(const Stage& stage, int blocks, const ActBlock* x, int rows, int zero_point,
-               float* acc) {
-  split_tile(rows, [&]<int M>(int at) {
-    tile_rows<kHalves, kMin, kWide, M>(stage, blocks, x + at, rows, zero_point, acc + at * kLanes);
-  });
+template <class Q, class S, bool kWide, int M>
+OMINIX_INLINE void few_rows(const Panel& panel, int64_t first, int64_t end, const ActBlock* x,
+                            int width, float* out) {
+  Vf acc[M];
+  for (int m = 0; m < M; m++) acc[m] = load(out + m * kLanes);
+  const uint8_t* quants = panel.quants + first * Q::kBytes;
+  for (int64_t b = first; b < end; b++, quants += Q::kBytes) {
+    for (int i = 0; i < Q::kBytes; i += 64) __builtin_prefetch(quants + i + 2048);
+    Loaded w;
+    Q::load(quants, w.w);
+    S::load(panel, b, w.s);
+    constexpr int kGroup = kRegisters >= 32 && M >= 4 ? 4 : 1;
+#pragma GCC unroll 16
+    for (int m = 0; m < M; m += kGroup) {
+      add_block<S::kHalves, S::kMin, kWide, 1, kGroup>(acc + m, M, w, x + b * width + m);
+    }
+  }
+  for (int m = 0; m < M; m++) store(out + m * kLanes, acc[m]);
 }
 
-inline void tile_i8(const FormatKernels& f, const Stage& stage, int blocks, const ActBlock* x,
-                    int rows, float* acc) {
+template <class Q, class S, bool kWide>
+void row(const Panel& panel, int64_t blocks, const ActBlock* x, float* acc) {
+  few_rows<Q, S, kWide, 1>(panel, 0, blocks, x, 1, acc);
+}
+
+template <class Q, class S, bool kWide>
+void few(const Panel& panel, int64_t blocks, const ActBlock* x, int rows, float* acc) {
+  constexpr int64_t kPiece = 16;  // blocks that the cache holds for the next group of rows
+  for (int64_t b = 0; b < blocks; b += kPiece) {
+    const int64_t end = b + kPiece < blocks ? b + kPiece : blocks;
+    int at = 0;
+    if (rows == kFewRows) {
+      few_rows<Q, S, kWide, kFewRows>(panel, b, end, x, rows, acc);
+      at = kFewRows;
+    }
+    for (; at + 4 <= rows; at += 4) {
+      few_rows<Q, S, kWide, 4>(panel, b, end, x + at, rows, acc + at * kLanes);
+    }
+    for (; at < rows; at++) {
+      few_rows<Q, S, kWide, 1>(panel, b, end, x + at, rows, acc + at * kLanes);
+    }
+  }
+}
+
+template <bool kHalves, bool kMin, bool kWide>
+void tile_kind(const Stage* stages, int panels, int blocks, const ActBlock* x, int rows, float* acc,
+               int64_t stride) {
+  if constexpr (kRegisters >= 32) {
+    for (; panels >= 2 && rows == kTileRows; panels -= 2, stages += 2, acc += 2 * stride * kLanes) {
+      for (int at = 0; at < kTileRows; at += 8) {
+        tile_rows<kHalves, kMin, kWide, 2, 8>(stages, blocks, x + at, rows, acc + at * kLanes,
+                                              stride);
+      }
+    }
+  }
+  for (; panels > 0; panels--, stages++, acc += stride * kLanes) {
+    split_tile(rows, [&]<int M>(int at) {
+      tile_rows<kHalves, kMin, kWide, 1, M>(stages, blocks, x + at, rows, acc + at * kLanes, 0);
+    });
+  }
+}
+
+inline void tile_i8(const FormatKernels& f, const Stage* stages, int panels, int blocks,
+                    const ActBlock* x, int rows, float* acc, int64_t stride) {
   const auto run = f.wide ? f.has_min ? tile_kind<false, true, true> : tile_kind<false, false, true>
                    : f.halves
                        ? f.has_min ? tile_kind<true, true, false> : tile_kind<true, false, false>
                    : f.has_min ? tile_kind<false, true, false>
                                : tile_kind<false, false, false>;
-  run(stage, blocks, x, rows, f.zero, acc);
+  run(stages, panels, blocks, x, rows, acc, stride);
 }
 
 inline void values(const FormatKernels& f, const Stage& stage, int blocks, float* out) {
@@ -183,7 +276,8 @@ void dense(const typename W::Type* w, int64_t k, const float* x, int rows, float
 }
 
 // Nearest of 255 steps to the largest value of each 32. What is not finite makes the scale NaN.
-inline void quantize(const float* x, int64_t columns, ActBlock* out, int stride) {
+inline void quantize(const FormatKernels& f, const float* x, int64_t columns, ActBlock* out,
+                     int stride) {
   for (int64_t at = 0; at < columns; at += kDepth, out += stride) {
     float padded[kDepth] = {};
     const float* p = x + at;
@@ -201,10 +295,19 @@ inline void quantize(const float* x, int64_t columns, ActBlock* out, int stride)
     const Vi qa = round_to_int(a * inverse), qb = round_to_int(b * inverse);
     store_i8(out->q, qa);
     store_i8(out->q + 16, qb);
-    out->high = sum(qb);
-    out->total = sum(qa) + out->high;
+    const int32_t low = sum(qa), high = sum(qb);
     out->scale = usable ? top / 127.0f : bad;
-    out->sum = out->scale * static_cast<float>(out->total);
+    if (f.halves && f.has_min) {
+      out->start = 0;
+      out->sum = out->scale * static_cast<float>(low);
+      out->high_sum = out->scale * static_cast<float>(high);
+    } else if (f.halves) {
+      out->start = -f.zero * low;
+      out->high_start = -f.zero * high;
+    } else {
+      out->start = -f.zero * (low + high);
+      out->sum = out->scale * static_cast<float>(low + high);
+    }
   }
 }
 

@@ -72,6 +72,12 @@ inline void add(const float* x, const float* r, int64_t n, float* y) {
   });
 }
 
+inline void multiply(const float* x, const float* r, int64_t n, float* y) {
+  each(x, n, 0.0f, [&](int64_t i, Vf v, int64_t count) {
+    put(y + i, v * (count == 16 ? load(r + i) : load_part(r + i, count, 0.0f)), count);
+  });
+}
+
 inline void layer_norm(const float* x, const float* w, const float* b, int64_t n, float eps,
                        float* y) {
   Vf total = zero();

@@ -312,7 +312,7 @@ OMINIX_INLINE Vi load_u8(const uint8_t* p) {
 }
 OMINIX_INLINE Vi load_i8(const uint8_t* p) {
   int32_t out[16];
-  for (int i = 0; i < 16; i++) out[i] = static_cast<int8_t>(p[i]);
+  for (int i = 0; i < 16; i++) out[i] = (p[i] ^ 128) - 128;
   return load_i32(out);
 }
 OMINIX_INLINE Vf to_float(Vi x) {
@@ -355,7 +355,38 @@ OMINIX_INLINE void store_i8(int8_t* p, Vi x) {
 
 OMINIX_INLINE Vf zero() { return splat(0.0f); }
 
-// Sums and maxima over the lanes, halves first.
+// Sums and maxima over the lanes, halves first: lane i with i + 8, then i + 4, i + 2, i + 1.
+#if defined(__AVX2__)
+#if defined(__AVX512F__)
+OMINIX_INLINE __m256 low(Vf x) { return _mm512_castps512_ps256(x.v); }
+OMINIX_INLINE __m256 high(Vf x) { return _mm512_extractf32x8_ps(x.v, 1); }
+OMINIX_INLINE __m256i low(Vi x) { return _mm512_castsi512_si256(x.v); }
+OMINIX_INLINE __m256i high(Vi x) { return _mm512_extracti32x8_epi32(x.v, 1); }
+#else
+OMINIX_INLINE __m256 low(Vf x) { return x.a; }
+OMINIX_INLINE __m256 high(Vf x) { return x.b; }
+OMINIX_INLINE __m256i low(Vi x) { return x.a; }
+OMINIX_INLINE __m256i high(Vi x) { return x.b; }
+#endif
+OMINIX_INLINE float sum(Vf x) {
+  const __m256 a = _mm256_add_ps(low(x), high(x));
+  const __m128 b = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
+  const __m128 c = _mm_add_ps(b, _mm_movehl_ps(b, b));
+  return _mm_cvtss_f32(_mm_add_ss(c, _mm_shuffle_ps(c, c, 1)));
+}
+OMINIX_INLINE float largest(Vf x) {
+  const __m256 a = _mm256_max_ps(high(x), low(x));
+  const __m128 b = _mm_max_ps(_mm256_extractf128_ps(a, 1), _mm256_castps256_ps128(a));
+  const __m128 c = _mm_max_ps(_mm_movehl_ps(b, b), b);
+  return _mm_cvtss_f32(_mm_max_ss(_mm_shuffle_ps(c, c, 1), c));
+}
+OMINIX_INLINE int32_t sum(Vi x) {
+  const __m256i a = _mm256_add_epi32(low(x), high(x));
+  const __m128i b = _mm_add_epi32(_mm256_castsi256_si128(a), _mm256_extracti128_si256(a, 1));
+  const __m128i c = _mm_add_epi32(b, _mm_shuffle_epi32(b, 0x4E));
+  return _mm_cvtsi128_si32(_mm_add_epi32(c, _mm_shuffle_epi32(c, 0xB1)));
+}
+#else
 OMINIX_INLINE float sum(Vf x) {
   float v[16];
   store(v, x);
@@ -379,5 +410,6 @@ OMINIX_INLINE int32_t sum(Vi x) {
   for (int i = 0; i < 16; i++) s += v[i];
   return s;
 }
+#endif
 
 }  // namespace ominix::kernels::OMINIX_ISA

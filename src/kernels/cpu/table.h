@@ -49,14 +49,20 @@ enum class Format : uint8_t {
 constexpr int kLanes = 16;     // rows of a panel
 constexpr int kDepth = 32;     // columns of a block
 constexpr int kTileRows = 16;  // activations that meet a panel together
+constexpr int kFewRows = 8;    // up to here weights are unpacked into registers
 
-// 32 activations in 8 bits: x ≈ scale · q.
+// 32 activations in 8 bits, x ≈ scale · q, with what a format needs of their sums: a dot product
+// starts at -zero · Σq, a min is multiplied with scale · Σq. Where 16 columns share a scale, both
+// are of the first half, and those of the second follow.
 struct ActBlock {
   int8_t q[kDepth];
   float scale;
-  float sum;      // scale · Σq
-  int32_t total;  // Σq
-  int32_t high;   // Σq of the second half
+  float sum;
+  int32_t start;
+  union {
+    int32_t high_start;
+    float high_sum;  // formats with mins have no zero
+  };
 };
 
 struct Panel {
@@ -79,8 +85,10 @@ struct FormatKernels {
   bool halves;      // 16 columns share a scale, not 32
   bool has_min;
   bool wide;  // bytes over 128 occur
-  // One row of activations times a panel: out[lane] = Σ over `blocks`.
-  void (*row)(const Panel& panel, int64_t blocks, const ActBlock* x, float* out);
+  // One row of activations times a panel: acc (16) += the sums.
+  void (*row)(const Panel& panel, int64_t blocks, const ActBlock* x, float* acc);
+  // Two to kFewRows rows, (blocks, rows), acc (rows, 16). nullptr: unpacking first is as good.
+  void (*few)(const Panel& panel, int64_t blocks, const ActBlock* x, int rows, float* acc);
   void (*unpack)(const Panel& panel, int64_t first, int count, Stage& stage);
 };
 
@@ -98,11 +106,13 @@ struct AttendBlock {
 struct Table {
   const FormatKernels* formats;  // by Format
 
-  void (*quantize)(const float* x, int64_t columns, ActBlock* out, int stride);
+  void (*quantize)(const FormatKernels& format, const float* x, int64_t columns, ActBlock* out,
+                   int stride);
   // The products of a tile: up to 16 rows of activations, their values (or blocks) of one column
   // side by side, (k, rows).  acc (rows, 16) += activations · weights, columns in order.
-  void (*tile_i8)(const FormatKernels& format, const Stage& stage, int blocks, const ActBlock* x,
-                  int rows, float* acc);
+  // tile_i8: of several panels, their acc `stride` rows apart.
+  void (*tile_i8)(const FormatKernels& format, const Stage* stages, int panels, int blocks,
+                  const ActBlock* x, int rows, float* acc, int64_t stride);
   void (*tile_f32)(const float* w, int64_t k, const float* x, int rows, float* acc);
   void (*tile_f16)(const uint16_t* w, int64_t k, const float* x, int rows, float* acc);
   void (*tile_bf16)(const uint16_t* w, int64_t k, const float* x, int rows, float* acc);
@@ -120,6 +130,7 @@ struct Table {
   void (*layer_norm)(const float* x, const float* w, const float* b, int64_t n, float eps,
                      float* y);
   void (*add)(const float* x, const float* r, int64_t n, float* y);
+  void (*multiply)(const float* x, const float* r, int64_t n, float* y);
   void (*softmax)(const float* x, int64_t n, float* y);
   void (*silu)(const float* x, int64_t n, float* y);
   void (*gelu)(const float* x, int64_t n, float* y);
