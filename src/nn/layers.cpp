@@ -1,5 +1,8 @@
 #include "nn/layers.h"
 
+#include <algorithm>
+#include <iterator>
+
 #include "mlx/ops.h"
 
 namespace mx = mlx::core;
@@ -16,16 +19,16 @@ JoinedLinear::JoinedLinear(const weights::Scope& w, int64_t in, std::span<const 
   // Neighbours with one encoding become one product.
   std::vector<kernels::MatrixSource> sources;
   std::vector<array> biases;
-  std::vector<int> ends;
+  std::vector<int> widths;
   const auto close_group = [&] {
     if (sources.empty()) return;
-    Group group{w.pack(weights::join_rows(std::move(sources))), std::nullopt, std::move(ends)};
+    Group group{w.pack(weights::join_rows(std::move(sources))), std::nullopt, std::move(widths)};
     if (bias) {
       group.bias = mx::concatenate(biases);
       group.bias->eval();
     }
     groups_.push_back(std::move(group));
-    sources.clear(), biases.clear(), ends.clear();
+    sources.clear(), biases.clear(), widths.clear();
   };
   for (const JoinedPart& part : parts) {
     const weights::Scope scope = w / part.name;
@@ -34,7 +37,7 @@ JoinedLinear::JoinedLinear(const weights::Scope& w, int64_t in, std::span<const 
     if (bias) b = scope.tensor("bias", {part.out});
     if (source && !sources.empty() && !weights::can_join(sources.front(), *source)) close_group();
     if (!source) continue;  // reported; the loader's finish() throws
-    ends.push_back((ends.empty() ? 0 : ends.back()) + static_cast<int>(part.out));
+    widths.push_back(static_cast<int>(part.out));
     sources.push_back(std::move(*source));
     if (b) biases.push_back(std::move(*b));
   }
@@ -44,13 +47,8 @@ JoinedLinear::JoinedLinear(const weights::Scope& w, int64_t in, std::span<const 
 std::vector<array> JoinedLinear::operator()(const array& x) const {
   std::vector<array> out;
   for (const Group& group : groups_) {
-    array y = kernels::linear(x, group.weight, group.bias);
-    if (group.ends.size() == 1) {
-      out.push_back(std::move(y));
-      continue;
-    }
-    const mx::Shape inner(group.ends.begin(), group.ends.end() - 1);
-    for (array& part : mx::split(y, inner, -1)) out.push_back(std::move(part));
+    std::ranges::move(kernels::linear_parts(x, group.weight, group.bias, group.widths),
+                      std::back_inserter(out));
   }
   return out;
 }

@@ -39,10 +39,10 @@ class JoinedLinear {
   std::vector<array> operator()(const array& x) const;
 
  private:
-  struct Group {  // one product, and where its parts end
+  struct Group {  // one product, and how wide its parts are
     kernels::Matrix weight;
     std::optional<array> bias;
-    std::vector<int> ends;
+    std::vector<int> widths;
   };
   std::vector<Group> groups_;
 };
