@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
+#include "kernels/eval.h"
 #include "mlx/ops.h"
-#include "mlx/transforms.h"
 
 namespace mx = mlx::core;
 
@@ -100,14 +100,14 @@ void TextBatch::run(const std::vector<Part>& parts) {
   std::span<float> logits;
   mx::array all = hidden;
   if (last.empty()) {
-    hidden.eval();
+    kernels::eval({hidden});
   } else {
     if (last.size() < ids.size()) {
       hidden =
           mx::take(hidden, mx::array(last.data(), {static_cast<int>(last.size())}, mx::int32), 0);
     }
     all = mx::contiguous(mx::astype(model_.logits(hidden), mx::float32));
-    all.eval();
+    kernels::eval({all});
     logits = {all.data<float>(), all.size()};
   }
 
