@@ -137,6 +137,7 @@ void products(Bench& bench) {
     constexpr int n = 4096, cols = 4096;
     // Several in turn, so that weights come from memory and not from the cache.
     std::vector<k::Matrix> turns;
+    turns.reserve(8);
     for (int i = 0; i < 8; i++) turns.push_back(random_matrix(c.encoding, n, cols));
     const k::Matrix& w = turns[0];
     size_t turn = 0;
@@ -159,8 +160,8 @@ void products(Bench& bench) {
 
 void attention(Bench& bench) {
   constexpr int heads = 32, kv_heads = 8, dim = 128;
-  const auto random = [](mx::Shape shape) {
-    array a = mx::random::normal(std::move(shape), mx::float32, mx::random::key(1));
+  const auto random = [](const mx::Shape& shape) {
+    array a = mx::random::normal(shape, mx::float32, mx::random::key(1));
     a.eval();
     return a;
   };
