@@ -10,7 +10,7 @@ so characters younger than that keep class 0 and no decomposition.
 """
 
 import unicodedata2 as ud
-from tokenizers import Regex, pre_tokenizers
+from tokenizers import Regex, normalizers, pre_tokenizers
 
 assert ud.unidata_version == "16.0.0", ud.unidata_version
 
@@ -191,3 +191,38 @@ SCRIPTS = ("Han Hiragana Katakana Hangul Bopomofo Latin Greek Cyrillic Arabic He
            "Inherited").split()
 table("ScriptRange", "kScripts", [(name.lower(), *r) for name in SCRIPTS
                                   for r in members(rf"\p{{{name}}}")], '{{"{}",{},{}}}')
+
+
+def ranges(points):
+    out = []
+    for c in sorted(points):
+        if out and out[-1][1] == c - 1:
+            out[-1][1] = c
+        else:
+            out.append([c, c])
+    return [tuple(r) for r in out]
+
+
+# The reference's own steps know categories of other versions than 16.0, one version each: where they
+# say otherwise. They are asked about each character between two letters.
+def removed(normalizer):
+    return lambda c: normalizer.normalize_str(chr(c)) == ""
+
+
+def cut(pre_tokenizer):
+    return lambda c: len(pre_tokenizer.pre_tokenize_str(f"a{chr(c)}b")) == 3
+
+
+def bert(**steps):
+    off = dict.fromkeys(("clean_text", "handle_chinese_chars", "strip_accents", "lowercase"), False)
+    return normalizers.BertNormalizer(**{**off, **steps})
+
+
+for name, says, ours in (
+        ("kOddPunctuation", cut(pre_tokenizers.Punctuation("isolated")), lambda k: k[0] == "P"),
+        ("kOddNumbers", cut(pre_tokenizers.Digits(True)), lambda k: k[0] == "N"),
+        ("kOddMarks", removed(normalizers.StripAccents()), lambda k: k[0] == "M"),
+        ("kOddNonspacing", removed(bert(strip_accents=True)), lambda k: k == "Mn"),
+        ("kOddControls", removed(bert(clean_text=True)), lambda k: k in ("Cc", "Cf", "Co"))):
+    table("OddRange", name, ranges(c for c in range(128, 0x110000) if not 0xD800 <= c < 0xE000
+                                   and c != 0xFFFD and says(c) != ours(ud.category(chr(c)))), "{{{},{}}}")

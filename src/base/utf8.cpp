@@ -1,6 +1,8 @@
 #include "base/utf8.h"
 
 #include <algorithm>
+#include <cstdint>
+#include <cstring>
 
 namespace ominix::utf8 {
 namespace {
@@ -77,6 +79,12 @@ void append(std::string& out, char32_t c) {
 
 bool is_valid(std::string_view text) {
   for (size_t at = 0; at < text.size();) {
+    uint64_t eight = 0x80;
+    if (at + 8 <= text.size()) std::memcpy(&eight, text.data() + at, 8);
+    if ((eight & 0x8080808080808080u) == 0) {  // ASCII
+      at += 8;
+      continue;
+    }
     bool valid = true;
     decode(text, at, &valid);
     if (!valid) return false;

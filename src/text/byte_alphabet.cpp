@@ -55,8 +55,23 @@ std::optional<std::string> from_alphabet(std::string_view text) {
 }
 
 std::string byte_key(std::string_view token) {
-  if (auto bytes = from_alphabet(token)) return *std::move(bytes);
-  return foreign_key(token);
+  std::string out;
+  byte_key(token, out);
+  return out;
+}
+
+void byte_key(std::string_view token, std::string& out) {
+  out.clear();
+  for (size_t at = 0; at < token.size();) {
+    const auto first = static_cast<unsigned char>(token[at]);
+    const int byte =
+        first < 0x80 ? (++at, kTables.to_byte[first]) : char_to_byte(utf8::decode(token, at));
+    if (byte < 0) {
+      out = foreign_key(token);
+      return;
+    }
+    out += static_cast<char>(byte);
+  }
 }
 
 std::string foreign_key(std::string_view token) {

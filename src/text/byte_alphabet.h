@@ -19,6 +19,7 @@ std::optional<std::string> from_alphabet(std::string_view text);
 // The key of a byte-level token in a vocabulary over raw bytes. A token that is not written in the
 // alphabet gets a key that no text can contain.
 std::string byte_key(std::string_view token);
+void byte_key(std::string_view token, std::string& out);
 // A key that no text can contain.
 std::string foreign_key(std::string_view token);
 // The token as its file writes it.

@@ -17,6 +17,13 @@ JsonReader::JsonReader(std::string_view text, std::string_view where) : text_(te
   if (!utf8::is_valid(text)) refuse("text that is not UTF-8");
 }
 
+JsonReader JsonReader::of_value(std::string_view value, std::string_view where) {
+  JsonReader r;
+  r.text_ = value;
+  r.where_ = where;
+  return r;
+}
+
 void JsonReader::refuse(std::string_view reason) const {
   throw fail(ErrorCode::corrupt_data, "{}: not valid JSON at byte {}: {}", where_, at_, reason);
 }

@@ -14,6 +14,8 @@ class JsonReader {
 
   // `where` starts the text of errors. Errors of all members: corrupt_data, too_big (nesting).
   JsonReader(std::string_view text, std::string_view where);
+  // Reads a value that skip() of another reader returned.
+  static JsonReader of_value(std::string_view value, std::string_view where);
 
   Kind peek();
 
@@ -71,6 +73,8 @@ class JsonReader {
   std::string_view number_text();
   uint32_t hex4();
   std::string_view escaped_string(size_t begin);
+
+  JsonReader() = default;
 
   std::string_view text_, where_;
   size_t at_ = 0;

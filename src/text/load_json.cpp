@@ -1,5 +1,6 @@
 #include "text/load_json.h"
 
+#include <array>
 #include <nlohmann/json.hpp>
 #include <unordered_set>
 #include <utility>
@@ -91,7 +92,7 @@ Parts read_parts(std::string_view json, std::string_view where) {
 std::shared_ptr<const Vocabulary> read_vocab(std::string_view json, bool byte_keys,
                                              std::string_view where) {
   std::vector<std::pair<std::string, int32_t>> tokens;
-  JsonReader r(json, where);
+  JsonReader r = JsonReader::of_value(json, where);
   r.flat_object([&](std::string_view key) {
     std::string token = byte_keys ? byte_key(key) : std::string(key);
     const int64_t id = r.integer();
@@ -108,7 +109,7 @@ std::shared_ptr<const Vocabulary> read_vocab(std::string_view json, bool byte_ke
 std::shared_ptr<const Vocabulary> read_scored(std::string_view json, std::vector<double>& scores,
                                               std::string_view where) {
   std::vector<std::string> tokens;
-  JsonReader r(json, where);
+  JsonReader r = JsonReader::of_value(json, where);
   r.array([&] {
     int n = 0;
     r.array([&] {
@@ -128,40 +129,98 @@ std::shared_ptr<const Vocabulary> read_scored(std::string_view json, std::vector
   return std::make_shared<const Vocabulary>(entries, where);
 }
 
+// Collects merges and looks their tokens up a few at a time, so that memory is asked for all of
+// them before the first is needed.
+class MergeLoader {
+ public:
+  MergeLoader(const Vocabulary& vocabulary, bool byte_keys, std::string_view prefix,
+              std::string_view where)
+      : vocabulary_(vocabulary), byte_keys_(byte_keys), prefix_(prefix), where_(where) {}
+
+  void add(std::string_view left, std::string_view right) {
+    Pending& p = pending_[count_++];
+    key(left, p.left);
+    key(right, p.right);
+    // A continuing prefix stands once in the joint token.
+    std::string_view tail = p.right;
+    if (!prefix_.empty() && tail.starts_with(prefix_)) tail.remove_prefix(prefix_.size());
+    p.joint.assign(p.left).append(tail);
+    const std::string* texts[] = {&p.left, &p.right, &p.joint};
+    for (size_t i = 0; i < 3; ++i) {
+      p.hashes[i] = hash_bytes(*texts[i]);
+      vocabulary_.prefetch(p.hashes[i]);
+    }
+    if (count_ == pending_.size()) flush();
+  }
+
+  MergeTable finish() {
+    flush();
+    return std::move(merges_);
+  }
+
+ private:
+  struct Pending {
+    std::string left, right, joint;
+    std::array<uint64_t, 3> hashes{};
+  };
+
+  void key(std::string_view token, std::string& out) const {
+    if (byte_keys_) {
+      byte_key(token, out);
+    } else {
+      out = token;
+    }
+  }
+
+  void flush() {
+    for (size_t i = 0; i < count_; ++i) {
+      const Pending& p = pending_[i];
+      const int32_t left = vocabulary_.find(p.left, p.hashes[0]),
+                    right = vocabulary_.find(p.right, p.hashes[1]),
+                    joint = vocabulary_.find(p.joint, p.hashes[2]);
+      if (left == kNoToken || right == kNoToken || joint == kNoToken) {
+        throw fail(ErrorCode::corrupt_data,
+                   "{}: merge {} joins tokens that are not all in the vocabulary", where_, rank_);
+      }
+      merges_.set(left, right, {rank_++, joint});
+    }
+    count_ = 0;
+  }
+
+  const Vocabulary& vocabulary_;
+  bool byte_keys_;
+  std::string_view prefix_, where_;
+  std::array<Pending, 32> pending_;
+  size_t count_ = 0;
+  uint32_t rank_ = 0;
+  MergeTable merges_;
+};
+
 // ["a b", …] or [["a", "b"], …]
 MergeTable read_merges(std::string_view json, const Vocabulary& vocabulary, bool byte_keys,
                        const std::string& prefix, std::string_view where) {
-  MergeTable merges;
-  JsonReader r(json, where);
-  uint32_t rank = 0;
-  const auto set = [&](std::string_view a, std::string_view b) {
-    const std::string left = byte_keys ? byte_key(a) : std::string(a);
-    const std::string right = byte_keys ? byte_key(b) : std::string(b);
-    // A continuing prefix stands once in the joint token.
-    const std::string joint =
-        left + (!prefix.empty() && right.starts_with(prefix) ? right.substr(prefix.size()) : right);
-    const int32_t l = vocabulary.find(left), rt = vocabulary.find(right),
-                  j = vocabulary.find(joint);
-    if (l == kNoToken || rt == kNoToken || j == kNoToken) {
-      throw fail(ErrorCode::corrupt_data,
-                 "{}: merge {} joins tokens that are not all in the vocabulary", where, rank);
-    }
-    merges.set(l, rt, {rank++, j});
-  };
+  MergeLoader merges(vocabulary, byte_keys, prefix, where);
+  JsonReader r = JsonReader::of_value(json, where);
+  std::string first;
   r.array([&] {
     if (r.peek() == JsonReader::Kind::string) {
-      const std::string merge(r.string());
+      const std::string_view merge = r.string();
       const size_t space = merge.find(' ');
       if (space == merge.npos) r.refuse("a merge that is not two tokens");
-      set(std::string_view(merge).substr(0, space), std::string_view(merge).substr(space + 1));
-    } else {
-      std::vector<std::string> pair;
-      r.array([&] { pair.emplace_back(r.string()); });
-      if (pair.size() != 2) r.refuse("a merge that is not two tokens");
-      set(pair[0], pair[1]);
+      merges.add(merge.substr(0, space), merge.substr(space + 1));
+      return;
     }
+    int n = 0;
+    r.array([&] {
+      if (n == 0)
+        first = r.string();
+      else if (n == 1)
+        merges.add(first, r.string());
+      ++n;
+    });
+    if (n != 2) r.refuse("a merge that is not two tokens");
   });
-  return merges;
+  return merges.finish();
 }
 
 std::string model_type(const Parts& parts) {

@@ -14,8 +14,6 @@
 namespace ominix::text {
 namespace {
 
-using unicode::Category;
-
 // Calls visit(c, out) for every character.
 template <class Visit>
 std::string each(std::string_view text, Visit visit) {
@@ -95,7 +93,7 @@ struct Strip : Normalizer {
 struct StripAccents : Normalizer {
   std::string apply(std::string text) const override {
     return each(text, [](char32_t c, std::string& out) {
-      if (!unicode::is_in(c, unicode::kMark)) utf8::append(out, c);
+      if (!unicode::is_kind(c, unicode::Kind::mark)) utf8::append(out, c);
     });
   }
 };
@@ -114,7 +112,7 @@ struct Bert : Normalizer {
     if (clean_text) {
       text = each(text, [](char32_t c, std::string& out) {
         const bool keep = c == '\t' || c == '\n' || c == '\r';
-        if (c == 0 || c == 0xFFFD || (!keep && unicode::is_in(c, kRemoved))) return;
+        if (c == 0 || c == 0xFFFD || (!keep && unicode::is_kind(c, unicode::Kind::control))) return;
         utf8::append(out, unicode::is_space(c) ? U' ' : c);
       });
     }
@@ -127,14 +125,12 @@ struct Bert : Normalizer {
     }
     if (strip_accents) {
       text = each(unicode::normalize(text, unicode::Form::nfd), [](char32_t c, std::string& out) {
-        if (unicode::category(c) != Category::Mn) utf8::append(out, c);
+        if (!unicode::is_kind(c, unicode::Kind::nonspacing)) utf8::append(out, c);
       });
     }
     if (lowercase) text = Lowercase().apply(std::move(text));
     return text;
   }
-  static constexpr unicode::CategorySet kRemoved =
-      unicode::bit(Category::Cc) | unicode::bit(Category::Cf) | unicode::bit(Category::Co);
 };
 
 struct Nmt : Normalizer {

@@ -95,12 +95,30 @@ struct FixedLength : PreTokenizer {
   }
 };
 
+// \w+|[^\w\s]+ with the \w of UTS 18.
+struct Words : PreTokenizer {
+  void split(Piece piece, PieceStore& store) const override {
+    enum { kSpace, kWord, kOther };
+    const auto class_at = [&](size_t& at) {
+      const char32_t c = utf8::decode(piece.text, at);
+      return unicode::is_space(c) ? kSpace : unicode::is_word(c) ? kWord : kOther;
+    };
+    for (size_t at = 0; at < piece.text.size();) {
+      const size_t begin = at;
+      const auto kind = class_at(at);
+      for (size_t next = at; next < piece.text.size() && class_at(next) == kind;) at = next;
+      if (kind == kSpace) continue;
+      store.next.push_back({piece.text.substr(begin, at - begin), piece.first && begin == 0});
+    }
+  }
+};
+
 bool is_punctuation(char32_t c) {
   if (c < 128) {
     return (c >= 33 && c <= 47) || (c >= 58 && c <= 64) || (c >= 91 && c <= 96) ||
            (c >= 123 && c <= 126);
   }
-  return unicode::is_in(c, unicode::kPunctuation);
+  return unicode::is_kind(c, unicode::Kind::punctuation);
 }
 
 SplitBehavior behavior_of(const std::string& name, std::string_view where) {
@@ -156,8 +174,7 @@ struct Builder {
       characters(is_punctuation,
                  behavior_of(r.optional<std::string>("behavior", "Isolated"), where));
     } else if (type == "Whitespace") {
-      plan.steps.push_back(
-          split_by(Pattern::regex(R"(\w+|[^\w\s]+)"), SplitBehavior::removed, true));
+      add<Words>();
     } else if (type == "WhitespaceSplit") {
       characters(unicode::is_space, SplitBehavior::removed);
     } else if (type == "BertPreTokenizer") {
@@ -204,7 +221,7 @@ std::unique_ptr<PreTokenizer> split_by(Pattern pattern, SplitBehavior behavior, 
 
 std::unique_ptr<PreTokenizer> split_digits(bool individual) {
   return split_by(
-      Pattern::characters([](char32_t c) { return unicode::is_in(c, unicode::kNumber); }),
+      Pattern::characters([](char32_t c) { return unicode::is_kind(c, unicode::Kind::number); }),
       individual ? SplitBehavior::isolated : SplitBehavior::contiguous);
 }
 

@@ -38,7 +38,6 @@ std::string SentencePieceNormalizer::apply(std::string text, bool prefix) const 
   std::string_view rest = ruled;
   if (remove_extra_whitespaces) {
     while (rest.starts_with(' ')) rest.remove_prefix(1);
-    while (rest.ends_with(' ')) rest.remove_suffix(1);
   }
   if (rest.empty()) return {};
   const std::string_view space = escape_whitespaces ? kSpaceSymbol : " ";
@@ -55,6 +54,8 @@ std::string SentencePieceNormalizer::apply(std::string text, bool prefix) const 
       after_space = false;
     }
   }
+  // At the end goes what looks like a space by now, written ones too.
+  while (remove_extra_whitespaces && out.ends_with(space)) out.resize(out.size() - space.size());
   if (prefix && whitespace_is_suffix) out += space;
   return out;
 }

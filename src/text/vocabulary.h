@@ -40,15 +40,19 @@ class Vocabulary {
     return id >= 0 && static_cast<size_t>(id) < size() && present_[static_cast<size_t>(id)];
   }
   // kNoToken when it is not there.
-  int32_t find(std::string_view token) const {
+  int32_t find(std::string_view token) const { return find(token, hash_bytes(token)); }
+  // With the token's hash_bytes(), for callers that looked ahead.
+  int32_t find(std::string_view token, uint64_t hash) const {
     if (slots_.empty()) return kNoToken;
-    const uint64_t hash = hash_bytes(token);
     const auto tag = static_cast<uint32_t>(hash >> 32);
     for (size_t at = hash & mask_;; at = (at + 1) & mask_) {
       const Slot& slot = slots_[at];
       if (slot.id == kNoToken) return kNoToken;
       if (slot.tag == tag && this->token(slot.id) == token) return slot.id;
     }
+  }
+  void prefetch(uint64_t hash) const {
+    if (!slots_.empty()) __builtin_prefetch(&slots_[hash & mask_]);
   }
 
  private:

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/utf8.h"
+#include "text/template/builtins.h"
 #include "text/template/text_ops.h"
 
 namespace ominix::text::jinja {
@@ -112,20 +113,44 @@ Interpreter::Flow Interpreter::execute(const Node& node) {
     case Kind::set:
       assign(node, evaluate(*node.kids[0]));
       return Flow::normal;
-    case Kind::set_block:
-      assign(node, Value{captured(*node.kids[0])});
+    case Kind::set_block: {
+      Text text = captured(*node.kids[0]);
+      assign(node, node.kids.size() > 1 ? filtered(*node.kids[1], std::move(text))
+                                        : Value{std::move(text)});
       return Flow::normal;
+    }
+    case Kind::filter_block:
+      emit(str(filtered(*node.kids[1], captured(*node.kids[0]))));
+      return Flow::normal;
+    case Kind::with: {
+      Scope scope;
+      for (size_t i = 0; i < node.names.size(); ++i) {
+        scope[node.names[i]] = evaluate(*node.kids[i + 1]);
+      }
+      scopes_.push_back(std::move(scope));
+      const Flow flow = execute(*node.kids[0]);
+      scopes_.pop_back();
+      return flow;
+    }
     case Kind::if_else:
       if (evaluate(*node.kids[0]).truthy()) return execute(*node.kids[1]);
       return node.kids.size() > 2 ? execute(*node.kids[2]) : Flow::normal;
     case Kind::for_loop:
-      return loop(node);
+      return loop(node, elements(*this, evaluate(*node.kids[0])));
     case Kind::macro:
-      scopes_.back()[node.name] = Value{Macro{&node}};
+      scopes_.back()[node.name] = Value{Macro{&node, nullptr}};
       return Flow::normal;
-    case Kind::call_block:
-      emit(str(call(*node.kids[0], Value{Macro{&node}})));
+    case Kind::call_block: {
+      for (const Scope& scope : scopes_) {
+        charge(scope.size());
+        for (const auto& [name, value] : scope) {
+          if (const auto* t = value.get<Text>()) charge(t->bytes.size() / 64);
+        }
+      }
+      auto closure = std::make_shared<const std::vector<Scope>>(scopes_);
+      emit(str(call(*node.kids[0], Value{Macro{&node, std::move(closure)}})));
       return Flow::normal;
+    }
     case Kind::break_loop:
       return Flow::stop;
     case Kind::continue_loop:
@@ -143,55 +168,65 @@ void Interpreter::assign(const Node& node, Value value) {
     set_member(**dict, text(node.attribute), std::move(value));
     return;
   }
-  if (node.names.size() == 1) {
-    scopes_.back()[node.names[0]] = std::move(value);
+  bind(node.names, value);
+}
+
+void Interpreter::bind(const std::vector<std::string>& names, const Value& value) {
+  if (names.size() == 1) {
+    scopes_.back()[names[0]] = value;
     return;
   }
   const List parts = elements(*this, value);
-  if (parts.size() != node.names.size()) {
-    refuse(fmt::format("{} values for {} names", parts.size(), node.names.size()));
+  if (parts.size() != names.size()) {
+    refuse(fmt::format("{} values for {} names", parts.size(), names.size()));
   }
-  for (size_t i = 0; i < parts.size(); ++i) scopes_.back()[node.names[i]] = parts[i];
+  for (size_t i = 0; i < parts.size(); ++i) scopes_.back()[names[i]] = parts[i];
 }
 
-Interpreter::Flow Interpreter::loop(const Node& node) {
-  List items = elements(*this, evaluate(*node.kids[0]));
+Value Interpreter::filtered(const Node& filters, Text text) {
+  Text outer = std::exchange(captured_, std::move(text));
+  Value out = evaluate(filters);
+  captured_ = std::move(outer);
+  return out;
+}
+
+Interpreter::Flow Interpreter::loop(const Node& node, List items) {
+  const Level level(*this);
   const Node* filter = node.kids[3].get();
   scopes_.emplace_back();
-  const auto bind = [&](const Value& item) {
-    if (node.names.size() == 1) {
-      scopes_.back()[node.names[0]] = item;
-      return;
-    }
-    const List parts = elements(*this, item);
-    if (parts.size() != node.names.size()) {
-      refuse(fmt::format("{} values for {} names", parts.size(), node.names.size()));
-    }
-    for (size_t i = 0; i < parts.size(); ++i) scopes_.back()[node.names[i]] = parts[i];
-  };
   if (filter) {
     std::erase_if(items, [&](const Value& item) {
-      bind(item);
+      bind(node.names, item);
       return !evaluate(*filter).truthy();
     });
   }
+  const auto state = std::make_shared<LoopState>();
+  if (!node.attribute.empty()) state->node = &node;
+  const int64_t depth = loop_depth_;
+  loop_depth_ = 0;
   const auto n = static_cast<int64_t>(items.size());
   for (int64_t i = 0; i < n; ++i) {
     scopes_.back().clear();
     const auto at = static_cast<size_t>(i);
-    scopes_.back()["loop"] = make_dict({{text("index"), {i + 1}},
-                                        {text("index0"), {i}},
-                                        {text("revindex"), {n - i}},
-                                        {text("revindex0"), {n - i - 1}},
-                                        {text("first"), {i == 0}},
-                                        {text("last"), {i == n - 1}},
-                                        {text("length"), {n}},
-                                        {text("previtem"), i > 0 ? items[at - 1] : Value()},
-                                        {text("nextitem"), i + 1 < n ? items[at + 1] : Value()}});
-    bind(items[at]);
+    state->index0 = i;
+    Dict loop{{text("index"), {i + 1}},
+              {text("index0"), {i}},
+              {text("revindex"), {n - i}},
+              {text("revindex0"), {n - i - 1}},
+              {text("first"), {i == 0}},
+              {text("last"), {i == n - 1}},
+              {text("length"), {n}},
+              {text("depth"), {depth + 1}},
+              {text("depth0"), {depth}},
+              {text("previtem"), i > 0 ? items[at - 1] : Value()},
+              {text("nextitem"), i + 1 < n ? items[at + 1] : Value()}};
+    loop.loop = state;
+    scopes_.back()["loop"] = make_dict(std::move(loop));
+    bind(node.names, items[at]);
     if (execute(*node.kids[1]) == Flow::stop) break;
   }
   scopes_.pop_back();
+  loop_depth_ = static_cast<int>(depth);
   if (n == 0 && node.kids[2]) return execute(*node.kids[2]);
   return Flow::normal;
 }
@@ -217,9 +252,13 @@ Value Interpreter::evaluate(const Node& node) {
       if (const auto* t = found->get<Text>()) charge(t->bytes.size() / 64);
       return *found;
     }
-    case Kind::list: {
+    case Kind::captured:
+      return {captured_};
+    case Kind::list:
+    case Kind::tuple: {
       List out;
       for (const NodePtr& kid : node.kids) out.push_back(evaluate(*kid));
+      out.is_tuple = node.kind == Kind::tuple;
       return make_list(std::move(out));
     }
     case Kind::dict: {
@@ -255,8 +294,12 @@ Value Interpreter::evaluate(const Node& node) {
       }
       return {node.name == "-" ? -number(value) : number(value)};
     }
-    case Kind::binary:
-      return binary(node);
+    case Kind::binary: {
+      const Value a = evaluate(*node.kids[0]);
+      return binary(node.name, a, evaluate(*node.kids[1]));
+    }
+    case Kind::compare:
+      return compare(node);
     case Kind::and_: {
       Value left = evaluate(*node.kids[0]);
       return left.truthy() ? evaluate(*node.kids[1]) : left;
@@ -292,10 +335,19 @@ bool Interpreter::contains(const Value& container, const Value& needle) {
   refuse(fmt::format("'in' a value of type {}", container.type_name()));
 }
 
-Value Interpreter::binary(const Node& node) {
-  const Value a = evaluate(*node.kids[0]);
-  const Value b = evaluate(*node.kids[1]);
-  const std::string& op = node.name;
+// a < b < c: each with its neighbour, up to the first that is false.
+Value Interpreter::compare(const Node& node) {
+  Value left = evaluate(*node.kids[0]), result;
+  for (size_t i = 0; i < node.names.size(); ++i) {
+    Value right = evaluate(*node.kids[i + 1]);
+    result = binary(node.names[i], left, right);
+    if (!result.truthy()) break;
+    left = std::move(right);
+  }
+  return result;
+}
+
+Value Interpreter::binary(const std::string& op, const Value& a, const Value& b) {
   if (op == "==") return {equal(a, b)};
   if (op == "!=") return {!equal(a, b)};
   if (op == "in") return {contains(b, a)};
@@ -339,18 +391,17 @@ Value Interpreter::arithmetic(const std::string& op, const Value& a, const Value
     out.insert(out.end(), b.list()->begin(), b.list()->end());
     return make_list(std::move(out));
   }
-  if (op == "*" && a.get<Text>() && b.get<int64_t>()) {
-    const Text& t = *a.get<Text>();
-    const int64_t n = std::max<int64_t>(*b.get<int64_t>(), 0);
-    if (!t.bytes.empty() && static_cast<uint64_t>(n) > output_limit_ / t.bytes.size()) {
-      throw fail(ErrorCode::too_big, "template: line {}: a string repeated {} times", line_, n);
+  if (op == "*") {
+    for (const auto& [value, times] : {std::pair(&a, &b), std::pair(&b, &a)}) {
+      if ((value->get<Text>() || value->list()) && times->get<int64_t>()) {
+        return repeated(*value, std::max<int64_t>(*times->get<int64_t>(), 0));
+      }
     }
-    charge(static_cast<uint64_t>(n));
-    Text out;
-    for (int64_t i = 0; i < n; ++i) out.append(t);
-    return {out};
   }
-  if (op == "%" && a.get<Text>()) refuse("'%' formats are not supported");
+  if (op == "%" && a.get<Text>()) {
+    const bool several = b.list() && b.list()->is_tuple;
+    return {percent_format(*this, *a.get<Text>(), several ? *b.list() : List{b})};
+  }
   const bool whole = !a.get<double>() && !b.get<double>();
   const double x = number(a), y = number(b);
   if ((op == "/" || op == "//" || op == "%") && y == 0) refuse("division by zero");
@@ -389,8 +440,31 @@ Value Interpreter::arithmetic(const std::string& op, const Value& a, const Value
   return {r};
 }
 
+Value Interpreter::repeated(const Value& value, int64_t times) {
+  const auto* t = value.get<Text>();
+  const size_t size = t ? t->bytes.size() : value.list()->size();
+  if (size != 0 && static_cast<uint64_t>(times) > output_limit_ / size) {
+    throw fail(ErrorCode::too_big, "template: line {}: a {} repeated {} times", line_,
+               value.type_name(), times);
+  }
+  charge(static_cast<uint64_t>(times) * (t ? 1 + size / 64 : size + 1));
+  if (t) {
+    Text out;
+    for (int64_t i = 0; i < times; ++i) out.append(*t);
+    return {out};
+  }
+  List out;
+  for (int64_t i = 0; i < times; ++i)
+    out.insert(out.end(), value.list()->begin(), value.list()->end());
+  out.is_tuple = value.list()->is_tuple;
+  return make_list(std::move(out));
+}
+
 Value Interpreter::attribute(const Value& value, const std::string& name) {
   if (value.is_undefined()) refuse(fmt::format("'{}' is undefined", value.get<Undefined>()->name));
+  if (const List* l = value.list(); l && l->is_group && (name == "grouper" || name == "list")) {
+    return (*l)[name == "list" ? 1 : 0];
+  }
   if (const Dict* d = value.dict()) {
     charge(d->size() / 8);
     static constexpr std::string_view kMethods[] = {"items",      "keys",   "values", "get",
@@ -398,7 +472,8 @@ Value Interpreter::attribute(const Value& value, const std::string& name) {
                                                     "setdefault", "clear"};
     // A call finds the method even where the data has such a key: that is Jinja's order for
     // x.items.
-    if (std::ranges::find(kMethods, name) != std::end(kMethods)) {
+    if (std::ranges::find(kMethods, name) != std::end(kMethods) ||
+        (d->loop && (name == "cycle" || name == "changed"))) {
       return {Method{std::make_shared<Value>(value), name}};
     }
     const Value* found = member(*d, name);
@@ -488,7 +563,17 @@ Value Interpreter::call(const Node& node, Value caller) {
   const Value callee = evaluate(*node.kids[0]);
   const Arguments args = arguments(node);
   line_ = node.line;
-  if (const auto* m = callee.get<Macro>()) return call_macro(*m->node, args, std::move(caller));
+  if (const auto* m = callee.get<Macro>()) return call_macro(*m, args, std::move(caller));
+  if (const Dict* d = callee.dict(); d && d->loop && d->loop->node) {
+    if (args.positional.size() != 1) refuse("a recursive loop takes one list");
+    List items = elements(*this, args.positional[0]);
+    Text outer = std::exchange(out_, Text());
+    const int depth = loop_depth_;
+    loop_depth_ = static_cast<int>(*member(*d, "depth")->get<int64_t>());
+    loop(*d->loop->node, std::move(items));
+    loop_depth_ = depth;
+    return {std::exchange(out_, std::move(outer))};
+  }
   if (const auto* m = callee.get<Method>()) return method(*m->self, m->name, args);
   if (const auto* f = callee.get<Builtin>()) return function(f->name, args);
   if (callee.is_undefined())
@@ -496,12 +581,23 @@ Value Interpreter::call(const Node& node, Value caller) {
   refuse(fmt::format("a {} is no function", callee.type_name()));
 }
 
-Value Interpreter::call_macro(const Node& macro, const Arguments& args, Value caller) {
+Value Interpreter::call_macro(const Macro& callee, const Arguments& args, Value caller) {
   const Level level(*this);
-  if (macro.kind == Kind::call_block) return {captured(*macro.kids[1])};
+  const Node& macro = *callee.node;
   if (args.positional.size() > macro.names.size()) {
     refuse(fmt::format("macro '{}' takes {} arguments, found {}", macro.name, macro.names.size(),
                        args.positional.size()));
+  }
+  if (callee.closure) {
+    std::vector<Scope> outer = std::exchange(scopes_, *callee.closure);
+    scopes_.emplace_back();
+    for (size_t i = 0; i < macro.names.size(); ++i) {
+      const Value* given = args.find(i, macro.names[i]);
+      scopes_.back()[macro.names[i]] = given ? *given : Value{Undefined{macro.names[i]}};
+    }
+    Text out = captured(*macro.kids[1]);
+    scopes_ = std::move(outer);
+    return {std::move(out)};
   }
   // A macro sees what stands at the top of the template, not where it is called from.
   std::vector<Scope> outer;

@@ -38,12 +38,13 @@ class Interpreter final : public Meter {
   bool test(const std::string& name, const Value& value, const Arguments& args);
   Value method(const Value& self, const std::string& name, const Arguments& args);
   Value function(const std::string& name, const Arguments& args);
+  Value arithmetic(const std::string& op, const Value& a, const Value& b);
+  Value attribute(const Value& value, const std::string& name);
+  Value item(const Value& value, const Value& key);
   [[noreturn]] void refuse(std::string_view what) const;
-  int64_t now() const { return now_; }
 
  private:
   enum class Flow : uint8_t { normal, stop, next };
-  using Scope = std::map<std::string, Value, std::less<>>;
   struct Level {
     explicit Level(Interpreter& interpreter);
     ~Level() { --i.depth_; }
@@ -51,19 +52,20 @@ class Interpreter final : public Meter {
   };
 
   Flow execute(const Node& node);
-  Flow loop(const Node& node);
+  Flow loop(const Node& node, List items);
   void assign(const Node& node, Value value);
+  void bind(const std::vector<std::string>& names, const Value& value);
   Text captured(const Node& body);
+  Value filtered(const Node& filters, Text text);
   void emit(const Text& text);
 
   Value evaluate(const Node& node);
-  Value binary(const Node& node);
-  Value arithmetic(const std::string& op, const Value& a, const Value& b);
-  Value attribute(const Value& value, const std::string& name);
-  Value item(const Value& value, const Value& key);
+  Value binary(const std::string& op, const Value& a, const Value& b);
+  Value compare(const Node& node);
+  Value repeated(const Value& value, int64_t times);
   Value slice(const Node& node);
   Value call(const Node& node, Value caller);
-  Value call_macro(const Node& macro, const Arguments& args, Value caller);
+  Value call_macro(const Macro& macro, const Arguments& args, Value caller);
   Arguments arguments(const Node& node);
   bool contains(const Value& container, const Value& needle);
   const Value* lookup(std::string_view name) const;
@@ -72,14 +74,15 @@ class Interpreter final : public Meter {
   std::chrono::steady_clock::time_point deadline_;
   int64_t now_;
   uint64_t steps_ = 0, output_limit_;
-  int depth_ = 0, line_ = 0;
+  int depth_ = 0, line_ = 0, loop_depth_ = 0;
   Scope globals_;
   std::vector<Scope> scopes_;
   // They can hold each other; kept so that none is freed through another.
   std::vector<std::shared_ptr<Dict>> namespaces_;
-  Text out_;
+  Text out_, captured_;
 };
 
+bool is_filter(std::string_view name);
 bool is_text_method(std::string_view name);
 bool is_list_method(std::string_view name);
 

@@ -14,14 +14,21 @@ bool is_space(char c) {
 }
 bool is_word(char c) { return c == '_' || std::isalnum(static_cast<unsigned char>(c)) != 0; }
 
+std::string with_plain_newlines(std::string_view s) {
+  std::string out;
+  out.reserve(s.size());
+  for (size_t i = 0; i < s.size(); ++i) {
+    out += s[i] == '\r' ? '\n' : s[i];
+    if (s[i] == '\r' && i + 1 < s.size() && s[i + 1] == '\n') ++i;
+  }
+  return out;
+}
+
 class Lexer {
  public:
-  explicit Lexer(std::string_view source) : s_(source) {
+  explicit Lexer(std::string_view source) : owned_(with_plain_newlines(source)), s_(owned_) {
     // One newline at the very end is not part of the template.
-    if (s_.ends_with("\r\n"))
-      s_.remove_suffix(2);
-    else if (s_.ends_with('\n'))
-      s_.remove_suffix(1);
+    if (s_.ends_with('\n')) s_.remove_suffix(1);
   }
 
   std::vector<Token> run() {
@@ -74,6 +81,8 @@ class Lexer {
     emit_data(std::move(text), line);
     if (kind == '#') {
       comment();
+    } else if (kind == '%' && word_closes(at_, "raw")) {
+      raw();
     } else {
       tag(kind == '{');
     }
@@ -91,14 +100,56 @@ class Lexer {
     after_tag(minus, true);
   }
 
+  // `word` and the end of its tag stand at `at`: where the tag ends, or 0.
+  size_t word_closes(size_t at, std::string_view word, bool* minus = nullptr) const {
+    const auto blank = [&] {
+      while (at < s_.size() && is_space(s_[at])) ++at;
+    };
+    blank();
+    if (s_.substr(at, word.size()) != word) return 0;
+    at += word.size();
+    blank();
+    const bool has_minus = at < s_.size() && s_[at] == '-';
+    if (has_minus || (at < s_.size() && s_[at] == '+')) ++at;
+    if (s_.substr(at, 2) != "%}") return 0;
+    if (minus) *minus = has_minus;
+    return at + 2;
+  }
+
+  // {% raw %} as it stands {% endraw %}
+  void raw() {
+    bool minus = false;
+    move(word_closes(at_, "raw", &minus));
+    const size_t begin = at_;
+    for (size_t open = begin; (open = s_.find("{%", open)) != s_.npos; open += 2) {
+      size_t word = open + 2;
+      const char mark = word < s_.size() ? s_[word] : ' ';
+      if (mark == '-' || mark == '+') ++word;
+      bool end_minus = false;
+      const size_t end = word_closes(word, "endraw", &end_minus);
+      if (end == 0) continue;
+      std::string text(s_.substr(begin, open - begin));
+      if (minus) text.erase(0, text.find_first_not_of(" \t\n\r\v\f"));
+      if (mark == '-') {
+        text.erase(text.find_last_not_of(" \t\n\r\v\f") + 1);
+      } else if (mark != '+') {
+        const size_t last = text.find_last_not_of(" \t");
+        if (last != text.npos && text[last] == '\n') text.erase(last + 1);
+      }
+      const int line = line_;
+      move(end);
+      emit_data(std::move(text), line);
+      after_tag(end_minus, true);
+      return;
+    }
+    refuse("a raw block that does not end");
+  }
+
   void after_tag(bool minus, bool statement) {
     trim_next_ = minus;
     line_started_ = false;
     if (!minus && statement && at_ < s_.size() && s_[at_] == '\n') {  // trim_blocks
       move(at_ + 1);
-      line_started_ = true;
-    } else if (!minus && statement && s_.substr(at_).starts_with("\r\n")) {
-      move(at_ + 2);
       line_started_ = true;
     }
   }
@@ -164,6 +215,14 @@ class Lexer {
       decimal = true;
       for (++end; end < s_.size() && std::isdigit(static_cast<unsigned char>(s_[end]));) ++end;
     }
+    if (end < s_.size() && (s_[end] | 32) == 'e') {
+      size_t at = end + 1;
+      if (at < s_.size() && (s_[at] == '+' || s_[at] == '-')) ++at;
+      if (at < s_.size() && std::isdigit(static_cast<unsigned char>(s_[at]))) {
+        decimal = true;
+        for (end = at; end < s_.size() && std::isdigit(static_cast<unsigned char>(s_[end]));) ++end;
+      }
+    }
     token(decimal ? Kind::decimal : Kind::integer, end);
   }
 
@@ -195,6 +254,38 @@ class Lexer {
           break;
         case '\n':
           break;
+        case 'a':
+          out += '\a';
+          break;
+        case 'b':
+          out += '\b';
+          break;
+        case 'f':
+          out += '\f';
+          break;
+        case 'v':
+          out += '\v';
+          break;
+        case '0':
+        case '1':
+        case '2':
+        case '3':
+        case '4':
+        case '5':
+        case '6':
+        case '7': {
+          char32_t c = 0;
+          size_t digits = 0;
+          for (; digits < 3 && at + digits < s_.size() && s_[at + digits] >= '0' &&
+                 s_[at + digits] <= '7';
+               ++digits) {
+            c = c * 8 + static_cast<char32_t>(s_[at + digits] - '0');
+          }
+          utf8::append(out, c);
+          at += digits - 1;
+          break;
+        }
+        case 'U':
         case 'u':
         case 'x':
           at = code_point(at, out);
@@ -210,7 +301,7 @@ class Lexer {
 
   // \u00e9 or \x1b at s_[at]; returns the last byte of it.
   size_t code_point(size_t at, std::string& out) {
-    const size_t digits = s_[at] == 'u' ? 4 : 2;
+    const size_t digits = s_[at] == 'U' ? 8 : s_[at] == 'u' ? 4 : 2;
     char32_t c = 0;
     for (size_t i = 1; i <= digits; ++i) {
       const char d = at + i < s_.size() ? s_[at + i] : 'z';
@@ -223,6 +314,7 @@ class Lexer {
     return at + digits;
   }
 
+  std::string owned_;
   std::string_view s_;
   size_t at_ = 0;
   int line_ = 1;

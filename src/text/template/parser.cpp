@@ -133,6 +133,10 @@ class Parser {
     const std::string name = expect_name();
     if (name == "set")
       out.kids.push_back(set());
+    else if (name == "with")
+      out.kids.push_back(with());
+    else if (name == "filter")
+      out.kids.push_back(filter_block());
     else if (name == "if")
       out.kids.push_back(if_else());
     else if (name == "for")
@@ -165,9 +169,40 @@ class Parser {
       return node;
     }
     node->kind = Kind::set_block;
+    NodePtr filters = is_op("|") ? filters_and_tests(make(Kind::captured)) : nullptr;
     expect_close();
     node->kids.push_back(body({"endset"}));
+    if (filters) node->kids.push_back(std::move(filters));
     end_tag("endset");
+    return node;
+  }
+
+  NodePtr with() {
+    NodePtr node = make(Kind::with);
+    node->kids.push_back(nullptr);
+    while (peek().kind != T::close_statement) {
+      node->names.push_back(expect_name());
+      expect_op("=");
+      node->kids.push_back(expression());
+      if (peek().kind != T::close_statement) expect_op(",");
+    }
+    expect_close();
+    node->kids[0] = body({"endwith"});
+    end_tag("endwith");
+    return node;
+  }
+
+  // {% filter a | b %} text {% endfilter %}
+  NodePtr filter_block() {
+    NodePtr node = make(Kind::filter_block);
+    NodePtr filters = make(Kind::filter, make(Kind::captured));
+    filters->name = expect_name();
+    if (is_op("(")) arguments(*filters);
+    filters = filters_and_tests(std::move(filters));
+    expect_close();
+    node->kids.push_back(body({"endfilter"}));
+    node->kids.push_back(std::move(filters));
+    end_tag("endfilter");
     return node;
   }
 
@@ -202,7 +237,7 @@ class Parser {
     node->kids.push_back(or_test());
     NodePtr filter;
     if (accept_name("if")) filter = expression();
-    accept_name("recursive");
+    if (accept_name("recursive")) node->attribute = "recursive";
     expect_close();
     ++loops_;
     node->kids.push_back(body({"else", "endfor"}));
@@ -248,7 +283,14 @@ class Parser {
   }
 
   NodePtr call_block() {
-    NodePtr node = make(Kind::call_block, postfix(primary()));
+    NodePtr node = make(Kind::call_block);
+    if (accept_op("(")) {
+      while (!accept_op(")")) {
+        node->names.push_back(expect_name());
+        if (!is_op(")")) expect_op(",");
+      }
+    }
+    node->kids.push_back(postfix(primary()));
     if (node->kids[0]->kind != Kind::call) refuse("expected a call");
     expect_close();
     node->kids.push_back(body({"endcall"}));
@@ -260,7 +302,7 @@ class Parser {
   NodePtr tuple() {
     NodePtr first = expression();
     if (!is_op(",")) return first;
-    NodePtr node = make(Kind::list, std::move(first));
+    NodePtr node = make(Kind::tuple, std::move(first));
     while (accept_op(",") && peek().kind != T::close_statement) node->kids.push_back(expression());
     return node;
   }
@@ -305,28 +347,33 @@ class Parser {
     return node;
   }
 
-  NodePtr comparison() {
-    Chain chain(*this);
-    NodePtr left = sum();
-    for (;; chain.link()) {
-      bool found = false;
-      for (const std::string_view op : {"==", "!=", "<=", ">=", "<", ">"}) {
-        if (accept_op(op)) {
-          left = binary(std::string(op), std::move(left), sum());
-          found = true;
-          break;
-        }
-      }
-      if (!found && accept_name("in")) {
-        left = binary("in", std::move(left), sum());
-        found = true;
-      } else if (!found && is_name("not") && peek(1).kind == T::name && peek(1).text == "in") {
-        at_ += 2;
-        left = binary("not in", std::move(left), sum());
-        found = true;
-      }
-      if (!found) return left;
+  // The comparison that stands here, taken; empty when there is none.
+  std::string comparison_operator() {
+    for (const std::string_view op : {"==", "!=", "<=", ">=", "<", ">"}) {
+      if (accept_op(op)) return std::string(op);
     }
+    if (accept_name("in")) return "in";
+    if (is_name("not") && peek(1).kind == T::name && peek(1).text == "in") {
+      at_ += 2;
+      return "not in";
+    }
+    return {};
+  }
+
+  NodePtr comparison() {
+    NodePtr left = sum();
+    std::string op = comparison_operator();
+    if (op.empty()) return left;
+    left = binary(op, std::move(left), sum());
+    for (std::string next; !(next = comparison_operator()).empty();) {
+      if (left->kind == Kind::binary) {
+        left->kind = Kind::compare;
+        left->names = {left->name};
+      }
+      left->names.push_back(next);
+      left->kids.push_back(sum());
+    }
+    return left;
   }
 
   NodePtr sum() {
@@ -414,12 +461,12 @@ class Parser {
       }
     } else if (accept_op("(")) {
       if (accept_op(")")) {
-        node->kind = Kind::list;
+        node->kind = Kind::tuple;
         return node;
       }
       node = expression();
       if (is_op(",")) {
-        node = make(Kind::list, std::move(node));
+        node = make(Kind::tuple, std::move(node));
         while (accept_op(",") && !is_op(")")) node->kids.push_back(expression());
       }
       expect_op(")");

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/utf8.h"
+#include "text/unicode/unicode.h"
 
 namespace ominix::text::jinja {
 namespace {
@@ -29,14 +30,34 @@ std::vector<Character> characters(std::string_view s) {
   return out;
 }
 
-char32_t ascii_case(char32_t c, bool upper) {
-  if (upper && c >= 'a' && c <= 'z') return c - 32;
-  if (!upper && c >= 'A' && c <= 'Z') return c + 32;
-  return c;
+using unicode::Category;
+
+bool is_upper(char32_t c) { return unicode::category(c) == Category::Lu; }
+bool is_lower(char32_t c) {
+  return unicode::category(c) == Category::Ll || c == 0xAA || c == 0xBA ||
+         (c >= 0x2B0 && c <= 0x2B8);
+}
+bool is_cased(char32_t c) {
+  return is_upper(c) || is_lower(c) || unicode::category(c) == Category::Lt ||
+         (c >= 0x2160 && c <= 0x217F) || (c >= 0x24B6 && c <= 0x24E9);
+}
+bool is_case_ignorable(char32_t c) {
+  constexpr unicode::CategorySet kSet = unicode::bit(Category::Mn) | unicode::bit(Category::Me) |
+                                        unicode::bit(Category::Cf) | unicode::bit(Category::Lm) |
+                                        unicode::bit(Category::Sk);
+  return unicode::is_in(c, kSet) || c == '\'' || c == '.' || c == ':' || c == 0xB7 || c == 0x2018 ||
+         c == 0x2019 || c == 0x2024 || c == 0x2027;
 }
 
-bool is_letter(char32_t c) {
-  return (c | 32) >= 'a' && (c | 32) <= 'z' ? true : c > 127 && !is_space(c);
+// Sigma is written otherwise at the end of a word.
+void append_lower(std::string& out, const std::vector<Character>& all, size_t at) {
+  if (all[at].c != 0x3A3) return unicode::append_lower(out, all[at].c);
+  size_t before = at, behind = at + 1;
+  while (before > 0 && is_case_ignorable(all[before - 1].c)) --before;
+  while (behind < all.size() && is_case_ignorable(all[behind].c)) ++behind;
+  const bool ends = before > 0 && is_cased(all[before - 1].c) &&
+                    (behind == all.size() || !is_cased(all[behind].c));
+  utf8::append(out, ends ? 0x3C2 : 0x3C3);
 }
 
 }  // namespace
@@ -108,34 +129,61 @@ List split_by_text(const Text& t, std::string_view separator, int64_t most, bool
   return out;
 }
 
-List split_spaces(const Text& t, int64_t most) {
-  List out;
+List split_spaces(const Text& t, int64_t most, bool from_right) {
+  struct Word {
+    size_t begin, end;
+  };
+  std::vector<Word> words;
   const std::vector<Character> all = characters(t.bytes);
   for (size_t i = 0; i < all.size();) {
     if (is_space(all[i].c)) {
       ++i;
       continue;
     }
-    if (most >= 0 && static_cast<int64_t>(out.size()) >= most) {
-      out.push_back({strip(t.slice(all[i].begin, t.bytes.size()), "", false, true)});
-      break;
-    }
     size_t end = i;
     while (end < all.size() && !is_space(all[end].c)) ++end;
-    out.push_back({t.slice(all[i].begin, all[end - 1].end)});
+    words.push_back({all[i].begin, all[end - 1].end});
     i = end;
   }
+  // The rest stays one piece, with the spaces between its words.
+  if (most >= 0 && words.size() > static_cast<size_t>(most) + 1) {
+    const auto keep = static_cast<size_t>(most);
+    if (from_right) {
+      const size_t joined = words.size() - keep;
+      words[joined - 1].begin = words.front().begin;
+      words.erase(words.begin(), words.begin() + static_cast<std::ptrdiff_t>(joined - 1));
+    } else {
+      words[keep].end = words.back().end;
+      words.resize(keep + 1);
+    }
+  }
+  // Python keeps the spaces at the far end of the rest.
+  if (most >= 0 && words.size() == static_cast<size_t>(most) + 1) {
+    if (from_right) {
+      words.front().begin = 0;
+      words.front() = {0, words.front().end};
+    } else {
+      words.back().end = t.bytes.size();
+    }
+  }
+  List out;
+  for (const Word& w : words) out.push_back({t.slice(w.begin, w.end)});
   return out;
 }
 
-List split_lines(const Text& t) {
+List split_lines(const Text& t, bool keep_ends) {
   List out;
   size_t begin = 0;
-  for (size_t at = 0; at < t.bytes.size(); ++at) {
-    if (t.bytes[at] != '\n' && t.bytes[at] != '\r') continue;
-    out.push_back({t.slice(begin, at)});
-    if (t.bytes[at] == '\r' && at + 1 < t.bytes.size() && t.bytes[at + 1] == '\n') ++at;
-    begin = at + 1;
+  const std::vector<Character> all = characters(t.bytes);
+  for (size_t i = 0; i < all.size(); ++i) {
+    const char32_t c = all[i].c;
+    const bool ends = (c >= 0x0A && c <= 0x0D) || (c >= 0x1C && c <= 0x1E) || c == 0x85 ||
+                      c == 0x2028 || c == 0x2029;
+    if (!ends) continue;
+    const size_t line_end = all[i].begin;
+    if (c == '\r' && i + 1 < all.size() && all[i + 1].c == '\n') ++i;
+    out.push_back({t.slice(begin, keep_ends ? all[i].end : line_end)});
+    begin = all[i].end;
   }
   if (begin < t.bytes.size()) out.push_back({t.slice(begin, t.bytes.size())});
   return out;
@@ -173,36 +221,128 @@ Text replaced(const Text& t, std::string_view from, const Text& to, int64_t most
   return out;
 }
 
-Text indented(const Text& t, size_t width, bool first, bool blank) {
-  const Text pad = Text::from_template(std::string(width, ' '));
+Text indented(const Text& t, const Text& pad, bool first, bool blank) {
+  Text with_end = t;
+  with_end.append(Text::from_template("\n"));
   Text out;
   bool is_first = true;
-  size_t at = 0;  // of the line in t
-  for (const Value& line : split_by_text(t, "\n", -1, false)) {
+  for (const Value& line : split_lines(with_end, false)) {
     const Text& text = *line.get<Text>();
-    if (!is_first) out.append(t.slice(at - 1, at));
+    if (!is_first) out.append(Text::from_template("\n"));
     if ((is_first && first) || (!is_first && (blank || !text.bytes.empty()))) out.append(pad);
     out.append(text);
-    at += text.bytes.size() + 1;
     is_first = false;
   }
+  out.markup = t.markup;
   return out;
 }
 
 std::string change_case(std::string_view s, bool upper) {
   std::string out;
-  for (const Character& c : characters(s)) utf8::append(out, ascii_case(c.c, upper));
+  out.reserve(s.size());
+  const std::vector<Character> all = characters(s);
+  for (size_t i = 0; i < all.size(); ++i) {
+    if (upper) {
+      unicode::append_upper(out, all[i].c);
+    } else {
+      append_lower(out, all, i);
+    }
+  }
   return out;
 }
 
 std::string title_case(std::string_view s) {
   std::string out;
+  const std::vector<Character> all = characters(s);
   bool inside = false;
-  for (const Character& c : characters(s)) {
-    utf8::append(out, ascii_case(c.c, !inside));
-    inside = is_letter(c.c);
+  for (size_t i = 0; i < all.size(); ++i) {
+    if (inside) {
+      append_lower(out, all, i);
+    } else {
+      unicode::append_title(out, all[i].c);
+    }
+    inside = is_cased(all[i].c);
   }
   return out;
+}
+
+std::string capitalized(std::string_view s) {
+  std::string out;
+  const std::vector<Character> all = characters(s);
+  for (size_t i = 0; i < all.size(); ++i) {
+    if (i == 0) {
+      unicode::append_title(out, all[i].c);
+    } else {
+      append_lower(out, all, i);
+    }
+  }
+  return out;
+}
+
+std::string swap_case(std::string_view s) {
+  std::string out;
+  const std::vector<Character> all = characters(s);
+  for (size_t i = 0; i < all.size(); ++i) {
+    if (is_upper(all[i].c)) {
+      append_lower(out, all, i);
+    } else if (is_lower(all[i].c)) {
+      unicode::append_upper(out, all[i].c);
+    } else {
+      utf8::append(out, all[i].c);
+    }
+  }
+  return out;
+}
+
+std::string title_of_words(std::string_view s) {
+  std::string out;
+  for (size_t at = 0; at < s.size();) {
+    // A run of separators is a piece of its own.
+    const auto separates = [&](size_t i, size_t& next) {
+      next = i;
+      const char32_t c = utf8::decode(s, next);
+      return c == '-' || c == '(' || c == '{' || c == '[' || c == '<' || is_space(c);
+    };
+    size_t next = at, end = at;
+    const bool between = separates(at, next);
+    while (end < s.size() && separates(end, next) == between) end = next;
+    if (between) {
+      out += s.substr(at, end - at);
+    } else {
+      size_t first = at;
+      unicode::append_upper(out, utf8::decode(s, first));
+      out += change_case(s.substr(first, end - first), false);
+    }
+    at = end;
+  }
+  return out;
+}
+
+bool has_cased(std::string_view s) {
+  const std::vector<Character> all = characters(s);
+  return std::ranges::any_of(all, [](const Character& c) { return is_cased(c.c); });
+}
+
+bool has_case(std::string_view s, bool upper) {
+  bool any = false;
+  for (const Character& c : characters(s)) {
+    if (unicode::category(c.c) == Category::Lt || (upper ? is_lower(c.c) : is_upper(c.c)))
+      return false;
+    any |= upper ? is_upper(c.c) : is_lower(c.c);
+  }
+  return any;
+}
+
+int64_t count_words(std::string_view s) {
+  int64_t n = 0;
+  bool inside = false;
+  for (const Character& c : characters(s)) {
+    constexpr unicode::CategorySet kWord = unicode::kLetter | unicode::kNumber;
+    const bool word = c.c == '_' || unicode::is_in(c.c, kWord);
+    n += word && !inside;
+    inside = word;
+  }
+  return n;
 }
 
 int64_t count_text(std::string_view s, std::string_view needle) {
@@ -216,11 +356,22 @@ int64_t count_characters(std::string_view s) { return static_cast<int64_t>(chara
 
 bool all_characters(std::string_view s, std::string_view kind) {
   const std::vector<Character> all = characters(s);
+  if (kind == "isascii") {
+    return std::ranges::all_of(all, [](const Character& c) { return c.c < 128; });
+  }
+  const auto superscript = [](char32_t c) {
+    return c == 0xB2 || c == 0xB3 || c == 0xB9 || c == 0x2070 || (c >= 0x2074 && c <= 0x2079) ||
+           (c >= 0x2080 && c <= 0x2089);
+  };
   return !all.empty() && std::ranges::all_of(all, [&](const Character& c) {
-    const bool digit = c.c >= '0' && c.c <= '9';
-    if (kind == "isdigit") return digit;
+    const bool decimal = unicode::category(c.c) == Category::Nd;
+    const bool digit = decimal || superscript(c.c);
+    const bool letter = unicode::is_in(c.c, unicode::kLetter);
     if (kind == "isspace") return is_space(c.c);
-    return is_letter(c.c) || (kind == "isalnum" && digit);
+    if (kind == "isdecimal") return decimal;
+    if (kind == "isdigit") return digit;
+    if (kind == "isnumeric") return unicode::is_in(c.c, unicode::kNumber);
+    return letter || (kind == "isalnum" && unicode::is_in(c.c, unicode::kNumber));
   });
 }
 

@@ -7,6 +7,8 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/utf8.h"
+#include "text/unicode/unicode.h"
 
 namespace ominix::text::jinja {
 namespace {
@@ -46,21 +48,28 @@ std::string float_text(double x) {
 std::string python_quoted(std::string_view s) {
   // Python prefers single quotes, unless the text has them and no double ones.
   const char quote = s.find('\'') != s.npos && s.find('"') == s.npos ? '"' : '\'';
+  // Python's str.isprintable()
+  constexpr unicode::CategorySet kHidden =
+      unicode::kOther | unicode::kSeparator | unicode::bit(unicode::Category::Co);
   std::string out(1, quote);
-  for (char c : s) {
-    if (c == quote || c == '\\') {
+  for (size_t at = 0; at < s.size();) {
+    const char32_t c = utf8::decode(s, at);
+    if (c == static_cast<unsigned char>(quote) || c == '\\') {
       out += '\\';
-      out += c;
+      utf8::append(out, c);
     } else if (c == '\n') {
       out += "\\n";
     } else if (c == '\r') {
       out += "\\r";
     } else if (c == '\t') {
       out += "\\t";
-    } else if (static_cast<unsigned char>(c) < 32 || c == 127) {
-      out += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
+    } else if (c != ' ' && unicode::is_in(c, kHidden)) {
+      const auto code = static_cast<uint32_t>(c);
+      out += code < 0x100     ? fmt::format("\\x{:02x}", code)
+             : code < 0x10000 ? fmt::format("\\u{:04x}", code)
+                              : fmt::format("\\U{:08x}", code);
     } else {
-      out += c;
+      utf8::append(out, c);
     }
   }
   return out + quote;
@@ -176,6 +185,7 @@ bool equal(const Value& a, const Value& b, int depth) {
     return t->bytes == b.get<Text>()->bytes;
   }
   if (const List* l = a.list()) {
+    if (l->is_tuple != b.list()->is_tuple) return false;
     return std::ranges::equal(
         *l, *b.list(), [&](const Value& x, const Value& y) { return equal(x, y, depth + 1); });
   }
@@ -213,12 +223,13 @@ std::string repr(const Value& v, int depth) {
   if (const auto* i = v.get<int64_t>()) return std::to_string(*i);
   if (const auto* d = v.get<double>()) return float_text(*d);
   if (const List* l = v.list()) {
-    std::string out = "[";
+    std::string out = l->is_tuple ? "(" : "[";
     for (const Value& item : *l) {
       if (out.size() > 1) out += ", ";
       out += repr(item, depth + 1);
     }
-    return out + "]";
+    if (l->is_tuple && l->size() == 1) out += ',';
+    return out + (l->is_tuple ? ')' : ']');
   }
   if (const Dict* d = v.dict()) {
     std::string out = "{";
@@ -235,9 +246,15 @@ std::string repr(const Value& v, int depth) {
 }
 
 std::string to_json(const Value& v, const JsonStyle& style, int depth) {
-  const int indent = style.indent;
+  const auto line = [&](int levels) {
+    std::string out;
+    if (!style.indent) return out;
+    out = '\n';
+    for (int k = 0; k < levels; ++k) out += *style.indent;
+    return out;
+  };
   check_depth(depth);
-  charge(1 + static_cast<uint64_t>(std::max(indent, 0) * depth) / 64);
+  charge(1 + (style.indent ? style.indent->size() * static_cast<uint64_t>(depth) : 0) / 64);
   if (const auto* t = v.get<Text>()) return json_string(t->bytes, style.ascii);
   if (v.is_none()) return "null";
   if (const auto* b = v.get<bool>()) return *b ? "true" : "false";
@@ -250,14 +267,12 @@ std::string to_json(const Value& v, const JsonStyle& style, int depth) {
   const auto join = [&](const std::vector<std::string>& items, char open, char close) {
     if (items.empty()) return std::string{open, close};
     std::string out(1, open);
-    const std::string pad =
-        indent < 0 ? "" : "\n" + std::string(static_cast<size_t>(indent * (depth + 1)), ' ');
+    const std::string pad = line(depth + 1);
     for (size_t i = 0; i < items.size(); ++i) {
-      if (i > 0) out += indent < 0 ? ", " : ",";
+      if (i > 0) out += style.comma;
       out += pad + items[i];
     }
-    if (indent >= 0) out += "\n" + std::string(static_cast<size_t>(indent * depth), ' ');
-    return out + close;
+    return out + line(depth) + close;
   };
   std::vector<std::string> items;
   if (const List* l = v.list()) {
@@ -277,7 +292,8 @@ std::string to_json(const Value& v, const JsonStyle& style, int depth) {
                                [](const auto& m) -> const std::string& { return m.first; });
     }
     for (const auto& [key, value] : members) {
-      items.push_back(json_string(key, style.ascii) + ": " + to_json(*value, style, depth + 1));
+      items.push_back(json_string(key, style.ascii) + style.colon +
+                      to_json(*value, style, depth + 1));
     }
     return join(items, '{', '}');
   }

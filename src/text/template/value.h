@@ -1,7 +1,9 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -35,8 +37,11 @@ struct Text {
 struct List;
 struct Dict;
 
+using Scope = std::map<std::string, Value, std::less<>>;
+
 struct Macro {
   const Node* node;
+  std::shared_ptr<const std::vector<Scope>> closure;  // of a call block: what its text sees
 };
 // A method waiting for its call: value.name(…)
 struct Method {
@@ -83,12 +88,21 @@ struct Value {
 struct List : std::vector<Value> {
   using std::vector<Value>::vector;
   int depth = 1;
+  bool is_tuple = false;
+  bool is_group = false;  // a pair of `groupby`: its parts are .grouper and .list
+};
+// What a loop keeps between its turns.
+struct LoopState {
+  int64_t index0 = 0;
+  std::optional<Value> last;   // of loop.changed()
+  const Node* node = nullptr;  // of a recursive loop
 };
 // In the order of insertion. Lookups are linear: these are messages, not data bases.
 struct Dict : std::vector<std::pair<Value, Value>> {
   using std::vector<std::pair<Value, Value>>::vector;
   int depth = 1;
   bool is_namespace = false;
+  std::shared_ptr<LoopState> loop;  // of the variable `loop`
 };
 
 Value text(std::string from_template);
@@ -122,9 +136,10 @@ bool equal(const Value& a, const Value& b, int depth = 0);
 // Python's str() and repr() of a value.
 Text str(const Value& v);
 std::string repr(const Value& v, int depth = 0);
-// json.dumps(v, …); indent < 0: on one line.
+// json.dumps(v, …); without an indent on one line.
 struct JsonStyle {
-  int indent = -1;
+  std::optional<std::string> indent;  // of one level
+  std::string comma = ", ", colon = ": ";
   bool ascii = false, sort_keys = false;
 };
 std::string to_json(const Value& v, const JsonStyle& style, int depth = 0);

@@ -24,6 +24,10 @@ struct Composition {
   uint32_t first, second, composed;
 };
 
+struct OddRange {
+  char32_t first, last;
+};
+
 #include "text/unicode/tables.inc"
 
 constexpr uint8_t kWord = 1;
@@ -82,11 +86,11 @@ char32_t compose(char32_t a, char32_t b) {
       b < kTBase + kTCount) {
     return a + (b - kTBase);
   }
-  const auto* it = std::lower_bound(
-      std::begin(kCompositions), std::end(kCompositions), std::pair(a, b),
-      [](const Composition& row, const std::pair<char32_t, char32_t>& key) {
-        return std::pair<char32_t, char32_t>(row.first, row.second) < key;
-      });
+  const auto* it =
+      std::lower_bound(std::begin(kCompositions), std::end(kCompositions), std::pair(a, b),
+                       [](const Composition& row, const std::pair<char32_t, char32_t>& key) {
+                         return std::pair<char32_t, char32_t>(row.first, row.second) < key;
+                       });
   const bool found = it != std::end(kCompositions) && it->first == a && it->second == b;
   return found ? it->composed : 0;
 }
@@ -145,6 +149,24 @@ char32_t safe_below(Form form) {
 }  // namespace
 
 Category category(char32_t c) { return static_cast<Category>(properties(c).category); }
+
+bool is_kind(char32_t c, Kind kind) {
+  struct Set {
+    CategorySet categories;
+    std::span<const OddRange> odd;  // where it is the other way round
+  };
+  static constexpr Set kSets[] = {
+      {kPunctuation, kOddPunctuation},
+      {kNumber, kOddNumbers},
+      {kMark, kOddMarks},
+      {bit(Category::Mn), kOddNonspacing},
+      {bit(Category::Cc) | bit(Category::Cf) | bit(Category::Co), kOddControls},
+  };
+  const Set& set = kSets[static_cast<size_t>(kind)];
+  const auto range = std::ranges::lower_bound(set.odd, c, {}, &OddRange::last);
+  const bool odd = range != set.odd.end() && range->first <= c;
+  return is_in(c, set.categories) != odd;
+}
 
 bool is_word(char32_t c) { return properties(c).flags & kWord; }
 

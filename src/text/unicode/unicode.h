@@ -39,6 +39,17 @@ inline bool is_in(char32_t c, CategorySet set) {
   return set >> static_cast<unsigned>(category(c)) & 1;
 }
 
+// What steps of the reference tokenizers call so: categories of other versions of Unicode, one
+// each.
+enum class Kind : uint8_t {
+  punctuation,  // P
+  number,       // N
+  mark,         // M
+  nonspacing,   // Mn
+  control,      // Cc, Cf, Co
+};
+bool is_kind(char32_t c, Kind kind);
+
 // White_Space.
 constexpr bool is_space(char32_t c) {
   return c == ' ' || (c >= 9 && c <= 13) || c == 0x85 || c == 0xA0 || c == 0x1680 ||
