@@ -24,7 +24,8 @@ if(NOT mlx_version VERSION_EQUAL OMINIX_MLX_VERSION)
   message(FATAL_ERROR "mlx: ${MLX_PREFIX} holds version '${mlx_version}', expected ${OMINIX_MLX_VERSION}")
 endif()
 
-find_library(OMINIX_MLX_LIBRARY mlx HINTS "${MLX_PREFIX}/lib" NO_DEFAULT_PATH NO_CACHE REQUIRED)
+find_library(OMINIX_MLX_LIBRARY mlx HINTS "${MLX_PREFIX}/lib"
+  NO_DEFAULT_PATH NO_CMAKE_FIND_ROOT_PATH NO_CACHE REQUIRED)
 add_library(MLX::mlx SHARED IMPORTED)
 set_target_properties(MLX::mlx PROPERTIES
   IMPORTED_LOCATION "${OMINIX_MLX_LIBRARY}"

@@ -16,11 +16,12 @@ namespace ominix {
 class Tokenizer;
 class ChatTemplate;
 
-enum class Device { cpu, gpu };
+// One of a process: the first engine chooses.
+enum class Device { best, cpu, gpu };
 
 struct EngineOptions {
-  Device device = Device::cpu;
-  int threads = 0;     // 0: OMINIX_THREADS, else all cores of the process
+  Device device = Device::best;  // the GPU where this build and machine have one
+  int threads = 0;               // 0: OMINIX_THREADS, else all cores of the process
   bool exact = false;  // float32 activations throughout, instead of int8 inside quantized products
   uint64_t memory_budget = 0;  // bytes for models and their states; 0: what the machine has free
   int prefill_chunk = 512;     // prompt tokens in one step

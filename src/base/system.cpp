@@ -18,7 +18,7 @@ constexpr uint64_t kUnlimited = std::numeric_limits<uint64_t>::max();
 // A number in kB from a "Name:  123 kB" line of a /proc file.
 std::optional<uint64_t> proc_kilobytes(const char* file, const std::string& name) {
   std::ifstream in(file);
-  for (std::string key, unit; in >> key;) {
+  for (std::string key; in >> key;) {
     uint64_t value = 0;
     if (key == name + ":" && in >> value) return value * 1024;
     in.ignore(std::numeric_limits<std::streamsize>::max(), '\n');

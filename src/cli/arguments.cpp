@@ -11,7 +11,7 @@ namespace {
 
 constexpr Option kCommon[] = {
     {"json", "", "print one JSON object (or one a line where results stream)"},
-    {"device", "cpu|gpu", "where to compute (cpu)"},
+    {"device", "cpu|gpu", "where to compute (the GPU where this build and machine have one)"},
     {"threads", "N", "CPU threads (all cores)"},
     {"exact", "", "float32 activations throughout: slower, the reference's arithmetic"},
     {"verbose", "", "say more on standard error", 'v'},

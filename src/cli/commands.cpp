@@ -16,11 +16,11 @@ std::span<const Command> commands() {
 
 EngineOptions engine_options(const Arguments& args) {
   EngineOptions options;
-  const std::string device = args.text("device", "cpu");
-  if (device != "cpu" && device != "gpu") {
+  const std::string device = args.text("device", "");
+  if (args.has("device") && device != "cpu" && device != "gpu") {
     throw UsageError("--device is '" + device + "', expected cpu or gpu");
   }
-  options.device = device == "gpu" ? Device::gpu : Device::cpu;
+  options.device = device == "gpu" ? Device::gpu : device == "cpu" ? Device::cpu : Device::best;
   options.threads = args.number("threads", 0, 1, 1024);
   options.exact = args.has("exact");
   return options;

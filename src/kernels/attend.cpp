@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "kernels/cpu/table.h"
+#include "kernels/gpu/gpu.h"
 #include "kernels/host_op.h"
 #include "kernels/kernels.h"
 #include "kernels/kv_blocks.h"
@@ -307,6 +308,7 @@ array attend(const array& q, const array& k, const array& v, std::span<const Att
     throw fail(ErrorCode::invalid_argument, "kernels: attend, rows of {} tokens, q has {}", total,
                q.ndim() ? q.shape(0) : 0);
   }
+  if (gpu::in_use()) return gpu::attend(q, k, v, rows, options);
   const KvLayout layout(rows[0].state->spec());
   std::vector<KvAppend> plans;
   for (const AttendRow& row : rows) plans.push_back(append(*row.state, row.length));
@@ -337,6 +339,7 @@ array attend_all(const array& q, const array& k, const array& v, std::span<const
     throw fail(ErrorCode::invalid_argument, "kernels: attend_all, rows of {} tokens, q has {}",
                total, q.shape(0));
   }
+  if (gpu::in_use()) return gpu::attend_all(q, k, v, lengths, scale);
   const int heads = q.shape(1), value_dim = v.shape(2);
   const KvSpec spec{k.shape(1), k.shape(2), value_dim};
   std::vector<KvAppend> plans;

@@ -18,6 +18,7 @@
 #include <oneapi/dnnl/dnnl.hpp>
 #include "base/error.h"
 #include "base/log.h"
+#include "kernels/gpu/gpu.h"
 #include "kernels/host_op.h"
 #include "kernels/parallel.h"
 #include "mlx/backend/gpu/device_info.h"
@@ -112,6 +113,12 @@ void start(const StartOptions& options) {
   const bool first = g_engine.compare_exchange_strong(none, self);
   if (!first) check_engine_thread();
   const int count = wanted_threads(options.threads);
+  const bool on_gpu = options.gpu && mx::gpu::is_available();
+  if (!first && on_gpu != gpu::in_use()) {
+    throw fail(ErrorCode::invalid_argument,
+               "kernels: this process computes on the {} and stays there; start another one",
+               gpu::in_use() ? "GPU" : "CPU");
+  }
   if (first) {
     if (mlx_version() != OMINIX_MLX_VERSION) {
       throw fail(ErrorCode::internal, "kernels: MLX, expected version {}, found {}",
@@ -119,14 +126,15 @@ void start(const StartOptions& options) {
     }
     ::setenv("MLX_ENABLE_CACHE_THRASHING_CHECK", "0", 0);
     make_private_tmpdir();
-    if (!mx::gpu::is_available()) {
+    gpu::use(on_gpu);
+    if (!on_gpu) {
       mx::set_default_device(mx::Device::cpu);
       mx::disable_compile();
     }
     mx::set_cache_limit(options.cache_limit);
     limit_dnnl(isa());
   }
-  if (first && !mx::gpu::is_available()) check_matmul();
+  if (first && !on_gpu) check_matmul();
   use_threads(count);
 }
 

@@ -11,12 +11,14 @@ namespace ominix::kernels {
 struct StartOptions {
   int threads = 0;                  // 0: OMINIX_THREADS, else one a core
   uint64_t cache_limit = 1u << 30;  // freed buffers that MLX keeps for reuse
+  bool gpu = true;                  // compute on the GPU where there is one
 };
 
 // Prepares MLX and the thread pool. The calling thread becomes the engine thread: from then on it
 // makes every MLX call. Once a process, before the first operation; again on the same thread it
 // changes the number of threads. Errors: internal (another thread, another MLX than the pinned
-// one), invalid_argument (OMINIX_THREADS or OMINIX_ISA is not what it can be).
+// one), invalid_argument (OMINIX_THREADS or OMINIX_ISA is not what it can be; the first call chose
+// another device).
 void start(const StartOptions& options = {});
 
 // Errors: internal, unless the caller is the engine thread or start() was never called.

@@ -3,9 +3,11 @@
 
 #include "base/error.h"
 #include "kernels/cpu/table.h"
+#include "kernels/gpu/gpu.h"
 #include "kernels/host_op.h"
 #include "kernels/kernels.h"
 #include "kernels/parallel.h"
+#include "mlx/ops.h"
 
 namespace ominix::kernels {
 
@@ -55,6 +57,7 @@ array map(const char* name, const array& x, Map f) {
 
 array rms_norm(const array& x, const array& weight, float eps) {
   check_width(x, weight, "rms_norm");
+  if (gpu::in_use()) return gpu::rms_norm(x, weight, eps);
   return by_row("rms_norm", {as_float(x), as_float(weight)},
                 [eps](const Table& t, const float* x, auto in, int64_t width, float* y) {
                   t.rms_norm(x, static_cast<const float*>(in[1]), width, eps, y);
@@ -69,6 +72,7 @@ array layer_norm(const array& x, const std::optional<array>& weight,
     check_width(x, *parameter, "layer_norm");
     inputs.push_back(as_float(*parameter));
   }
+  if (gpu::in_use()) return gpu::layer_norm(x, weight, bias, eps);
   const int w = weight ? 1 : 0, b = bias ? w + 1 : 0;
   return by_row("layer_norm", std::move(inputs),
                 [=](const Table& t, const float* x, auto in, int64_t width, float* y) {
@@ -83,6 +87,10 @@ std::pair<array, array> add_rms_norm(const array& x, const array& residual, cons
   if (x.shape() != residual.shape()) {
     throw fail(ErrorCode::invalid_argument,
                "kernels: add_rms_norm, expected two arrays of one shape");
+  }
+  if (gpu::in_use()) {
+    const array sum = mx::add(as_float(x), as_float(residual));
+    return {sum, gpu::rms_norm(sum, weight, eps)};
   }
   const int64_t width = x.shape(-1), rows = width ? static_cast<int64_t>(x.size()) / width : 0;
   auto both = host_op(
@@ -104,20 +112,24 @@ std::pair<array, array> add_rms_norm(const array& x, const array& residual, cons
 }
 
 array softmax(const array& x) {
+  if (gpu::in_use()) return gpu::softmax(x);
   return by_row("softmax", {as_float(x)},
                 [](const Table& t, const float* x, auto, int64_t width, float* y) {
                   t.softmax(x, width, y);
                 });
 }
 
-array silu(const array& x) { return map("silu", x, &Table::silu); }
-array gelu(const array& x) { return map("gelu", x, &Table::gelu); }
-array gelu_tanh(const array& x) { return map("gelu_tanh", x, &Table::gelu_tanh); }
+array silu(const array& x) { return gpu::in_use() ? gpu::silu(x) : map("silu", x, &Table::silu); }
+array gelu(const array& x) { return gpu::in_use() ? gpu::gelu(x) : map("gelu", x, &Table::gelu); }
+array gelu_tanh(const array& x) {
+  return gpu::in_use() ? gpu::gelu_tanh(x) : map("gelu_tanh", x, &Table::gelu_tanh);
+}
 
 array swiglu(const array& gate, const array& up) {
   if (gate.shape() != up.shape()) {
     throw fail(ErrorCode::invalid_argument, "kernels: swiglu, expected gate and up of one shape");
   }
+  if (gpu::in_use()) return mx::multiply(gpu::silu(gate), as_float(up));
   const int64_t n = gate.size();
   return host_op(
       "swiglu", {as_float(gate), as_float(up)}, gate.shape(), mx::float32, [n](auto in, auto out) {
@@ -132,6 +144,7 @@ array argmax(const array& x) {
   if (x.ndim() < 1 || x.shape(-1) < 1) {
     throw fail(ErrorCode::invalid_argument, "kernels: argmax of no values");
   }
+  if (gpu::in_use()) return gpu::argmax(x);
   mx::Shape shape = x.shape();
   const int64_t width = shape.back(), rows = static_cast<int64_t>(x.size()) / width;
   shape.pop_back();
@@ -152,6 +165,7 @@ array rope(const array& x, const array& cos, const array& sin, RopePairs pairs) 
     throw fail(ErrorCode::invalid_argument,
                "kernels: rope, expected x (T, H, D) with cos and sin (T, n) and 2n <= D");
   }
+  if (gpu::in_use()) return gpu::rope(x, cos, sin, pairs);
   const int tokens = x.shape(0), heads = x.shape(1), dim = x.shape(2), n = cos.shape(1);
   return host_op("rope", {as_float(x), as_float(cos), as_float(sin)}, x.shape(), mx::float32,
                  [=](auto in, auto out) {

@@ -108,7 +108,7 @@ KvState::Blocks& KvState::blocks() { return *blocks_; }
 uint64_t KvState::bytes() const {
   uint64_t sum = 0;
   for (const KvBlockRef& ref : blocks_->blocks) sum += ref.block()->memory.size();
-  return sum;
+  return sum + blocks_->gpu.bytes();
 }
 
 int64_t KvState::first() const { return blocks_->first * kBlock; }
@@ -167,15 +167,15 @@ void KvState::truncate(int64_t length) {
   }
   const int window = b.spec.window;
   const int64_t needed = window ? std::max<int64_t>(0, length - window + 1) : 0;
-  if (length > 0 && needed < b.first * kBlock) {
+  if (length > 0 && needed < b.first_token()) {
     throw fail(
         ErrorCode::invalid_argument,
         "kernels: a KV state cut to {} tokens, but its window of {} has dropped the first {}",
-        length, window, b.first * kBlock);
+        length, window, b.first_token());
   }
   b.length = length;
   const int64_t keep = (length + kBlock - 1) / kBlock;
-  if (length == 0) b.first = 0;
+  if (length == 0) b.first = 0, b.gpu = {};
   b.blocks.erase(b.blocks.begin() + std::max<int64_t>(0, keep - b.first), b.blocks.end());
 }
 

@@ -5,6 +5,7 @@
 
 #include "kernels/arena.h"
 #include "kernels/cpu/table.h"
+#include "kernels/gpu/gpu.h"
 #include "kernels/kv.h"
 
 namespace ominix::kernels {
@@ -92,6 +93,9 @@ struct KvState::Blocks {
   int64_t length = 0;
   int64_t first = 0;  // index of blocks[0]: earlier ones were dropped
   std::vector<KvBlockRef> blocks;
+  gpu::KvArrays gpu;  // instead of blocks where gpu::in_use()
+
+  int64_t first_token() const { return gpu.keys ? gpu.first : first * kBlock; }
 };
 
 // What one row of a step reads and writes, decided when the graph is built.

@@ -2,6 +2,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "kernels/gpu/gpu.h"
 #include "kernels/host_op.h"
 #include "kernels/kernels.h"
 #include "kernels/matrix_data.h"
@@ -58,6 +59,7 @@ std::vector<array> linear_parts(const array& x, const Matrix& weight,
                "kernels: linear, expected parts of {} columns, found {}", rows,
                ends.empty() ? 0 : ends.back());
   }
+  if (gpu::in_use()) return gpu::linear_parts(x, *weight.data().gpu, bias, ends);
   std::vector<array> inputs{as_float(x)};
   if (bias) inputs.push_back(as_float(*bias));
   const int64_t m = static_cast<int64_t>(x.size()) / cols;
@@ -130,6 +132,10 @@ array gather_linear(const array& x, const Experts& experts, const array& ids) {
                "kernels: gather_linear, expected ids (T, J) in int32 with x (T, {}) or (T, J, {})",
                cols, cols);
   }
+  if (gpu::in_use()) {
+    throw fail(ErrorCode::unsupported,
+               "kernels: mixtures of experts on a GPU, expected a dense model; use --device cpu");
+  }
   const int tokens = ids.shape(0), choices = ids.shape(1);
   return host_op("gather_linear", {as_float(x), ids}, {tokens, choices, static_cast<int>(rows)},
                  mx::float32, [=, arithmetic = t_arithmetic](auto in, auto out) {
@@ -156,6 +162,7 @@ array embedding(const array& ids, const Matrix& weight) {
   if (ids.ndim() != 1 || ids.dtype() != mx::int32) {
     throw fail(ErrorCode::invalid_argument, "kernels: embedding, expected ids (T) in int32");
   }
+  if (gpu::in_use()) return gpu::embedding(ids, *weight.data().gpu);
   const int64_t cols = weight.cols(), rows = weight.rows();
   const int count = ids.shape(0);
   return host_op("embedding", {ids}, {count, static_cast<int>(cols)}, mx::float32,

@@ -132,6 +132,11 @@ void read_panels(const MatrixSource& source,
 Matrix Matrix::pack(const MatrixSource& source) {
   check_source(source);
   auto data = std::make_shared<MatrixData>();
+  if (gpu::in_use()) {
+    data->rows = source.rows, data->cols = source.cols;
+    data->gpu = gpu::pack(source);
+    return Matrix(std::move(data));
+  }
   plan(source, *data);
   read_panels(source, [&](int64_t first, int count, const std::byte* const planes[3]) {
     pack_panel(source, planes, count, first / kLanes, *data);
@@ -143,6 +148,12 @@ Matrix Matrix::dense(const array& weight) {
   if (weight.ndim() != 2) {
     throw fail(ErrorCode::invalid_argument, "kernels: a dense matrix with {} axes, expected 2",
                weight.ndim());
+  }
+  if (gpu::in_use()) {
+    auto data = std::make_shared<MatrixData>();
+    data->rows = weight.shape(0), data->cols = weight.shape(1);
+    data->gpu = gpu::dense(weight);
+    return Matrix(std::move(data));
   }
   array values = mx::contiguous(as_float(weight));
   values.eval();
@@ -159,9 +170,10 @@ Matrix Matrix::dense(const array& weight) {
 int64_t Matrix::rows() const { return data_->rows; }
 int64_t Matrix::cols() const { return data_->cols; }
 
-uint64_t Matrix::bytes() const { return data_->memory.size(); }
+uint64_t Matrix::bytes() const { return data_->gpu ? data_->gpu->bytes() : data_->memory.size(); }
 
 array Matrix::dequantize() const {
+  if (data_->gpu) return gpu::dequantize(*data_->gpu);
   const mx::Shape shape{static_cast<int>(rows()), static_cast<int>(cols())};
   return host_op("dequantize", {}, shape, mx::float32, [data = data_](auto, auto out) {
     auto* values = static_cast<float*>(out[0]);

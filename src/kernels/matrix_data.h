@@ -1,9 +1,11 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "kernels/arena.h"
 #include "kernels/cpu/table.h"
+#include "kernels/gpu/gpu.h"
 #include "kernels/matrix.h"
 
 namespace ominix::kernels {
@@ -17,6 +19,7 @@ class MatrixData {
   int group_shift = 0;
   uint64_t scales_offset = 0, panel_bytes = 0;  // of a panel
   Arena memory;
+  std::optional<gpu::Weights> gpu;  // then there are no panels
 
   bool dense() const { return format <= Format::bf16; }
   int64_t panels() const { return (rows + kLanes - 1) / kLanes; }

@@ -162,8 +162,7 @@ void EngineCore::post_step() {
 }
 
 void EngineCore::step() {
-  const kernels::ArithmeticScope arithmetic(options.exact ? kernels::Arithmetic::exact
-                                                          : kernels::Arithmetic::fast);
+  const kernels::ArithmeticScope scope(arithmetic());
   for (auto& [key, r] : running) r.batch->step();
   std::erase_if(running, [](const auto& r) { return r.second.batch->empty(); });
   stepping = false;
@@ -187,7 +186,7 @@ Engine::Engine(const EngineOptions& options) : impl_(std::make_unique<Impl>()) {
   }
   impl_->core = std::make_shared<EngineCore>(options);
   impl_->call([&] {
-    kernels::start({.threads = options.threads});
+    kernels::start({.threads = options.threads, .gpu = options.device != Device::cpu});
     // Leave a tenth of what is free to everybody else.
     impl_->core->memory_left =
         options.memory_budget > 0 ? options.memory_budget : available_memory() / 10 * 9;
@@ -208,6 +207,7 @@ std::shared_ptr<const Model> Engine::load(const std::filesystem::path& path,
                                           const LoadOptions& options) {
   return impl_->call([&] {
     const std::shared_ptr<EngineCore>& core = impl_->core;
+    const kernels::ArithmeticScope scope(core->arithmetic());
     auto loaded = runtime::load_model(path, core->memory_left, options);
     const uint64_t bytes = std::min(core->memory_left, loaded->info.bytes);
     core->memory_left -= bytes;

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 
+#include "kernels/kernels.h"
 #include "runtime/engine_thread.h"
 #include "runtime/text_batch.h"
 
@@ -16,6 +17,10 @@ struct EngineCore : std::enable_shared_from_this<EngineCore> {
   explicit EngineCore(const EngineOptions& o) : options(o) {}
 
   void add(const std::shared_ptr<const Model::Impl>& model, std::unique_ptr<Sequence> sequence);
+
+  kernels::Arithmetic arithmetic() const {
+    return options.exact ? kernels::Arithmetic::exact : kernels::Arithmetic::fast;
+  }
 
   const EngineOptions options;
   uint64_t memory_left = 0;  // of the budget
