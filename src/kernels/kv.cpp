@@ -49,6 +49,13 @@ void for_elements(const KvLayout& l, std::string_view plane, const KvBlock& bloc
   }
 }
 
+void check_on_cpu() {
+  if (gpu::in_use()) {
+    throw fail(ErrorCode::unsupported,
+               "kernels: a KV state on a GPU as a file, expected one on the CPU; use --device cpu");
+  }
+}
+
 void check_range(const KvState& state, int64_t from, int64_t count) {
   if (from < state.first() || count < 0 || count > state.length() - from) {
     throw fail(ErrorCode::invalid_argument,
@@ -111,9 +118,10 @@ uint64_t KvState::bytes() const {
   return sum + blocks_->gpu.bytes();
 }
 
-int64_t KvState::first() const { return blocks_->first * kBlock; }
+int64_t KvState::first() const { return blocks_->first_token(); }
 
 void KvState::read(int plane, int64_t from, int64_t count, std::byte* out) const {
+  check_on_cpu();
   check_range(*this, from, count);
   const KvLayout layout(spec());
   const KvPlane p = kv_planes(spec()).at(static_cast<size_t>(plane));
@@ -129,6 +137,7 @@ void KvState::read(int plane, int64_t from, int64_t count, std::byte* out) const
 }
 
 void KvState::resize(int64_t first, int64_t length) {
+  check_on_cpu();
   Blocks& b = *blocks_;
   if (b.length != 0 || first < 0 || first > length || first % kBlock != 0 ||
       (first > 0 &&

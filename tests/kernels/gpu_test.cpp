@@ -1,8 +1,10 @@
 #include "kernels/gpu/gpu.h"
 
+#include "base/error.h"
 #include "kernels/kv.h"
 #include "sources.h"
 #include "support.h"
+#include "support/expect_error.h"
 
 // The path that GPUs take, evaluated by MLX on the CPU and held against the kernels there.
 namespace ominix::kernels {
@@ -50,7 +52,8 @@ TEST(Gpu, FastProductsOfEveryEncoding) {
     const GpuPath path;
     const Matrix packed = Matrix::pack(w.source());
     // bfloat16 has 8 bits, and sums of products nearly cancel at times.
-    EXPECT_LT(relative_error(values(linear(x, packed)), want), 2e-2) << name(e);
+    const bool coarse = e.type == DType::bf16 || e.mode != Encoding::Mode::block;
+    EXPECT_LT(relative_error(values(linear(x, packed)), want), coarse ? 8e-2 : 1e-2) << name(e);
     EXPECT_LT(relative_error(values(packed.dequantize()), w.values()), 2e-3) << name(e);
   }
 }
@@ -84,12 +87,12 @@ TEST(Gpu, Elementwise) {
       {"plain layer_norm", [&] { return layer_norm(x, {}, {}, 1e-5f); }},
       {"sum", [&] { return add_rms_norm(x, y, w, 1e-5f).first; }},
       {"norm of the sum", [&] { return add_rms_norm(x, y, w, 1e-5f).second; }},
-      {"softmax", [&] { return softmax(x); }},
+      {"softmax", [&] { return kernels::softmax(x); }},
       {"silu", [&] { return silu(x); }},
       {"gelu", [&] { return gelu(x); }},
       {"gelu_tanh", [&] { return gelu_tanh(x); }},
       {"swiglu", [&] { return swiglu(x, y); }},
-      {"argmax", [&] { return argmax(x); }},
+      {"argmax", [&] { return kernels::argmax(x); }},
   };
   for (const auto& [name, make] : all) {
     const auto [gpu, cpu] = both(make);
@@ -178,7 +181,7 @@ TEST(Gpu, WindowsDropWhatTheyPassed) {
   }
   EXPECT_EQ(state.length(), 6 * 256);
   EXPECT_LE(state.bytes(), 2u * 512 * 16 * 2);
-  EXPECT_THROW(state.truncate(100), Error);
+  EXPECT_ERROR(state.truncate(100), ErrorCode::invalid_argument, "dropped");
   state.truncate(6 * 256 - 1);
 }
 

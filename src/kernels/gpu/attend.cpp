@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/error.h"
 #include "kernels/gpu/gpu.h"
 #include "kernels/host_op.h"
 #include "kernels/kv_blocks.h"
@@ -116,6 +117,10 @@ array attend(const array& q, const array& k, const array& v, std::span<const Att
   int at = 0;
   for (const AttendRow& row : rows) {
     KvState::Blocks& b = row.state->blocks();
+    if (b.spec.quantized) {
+      throw fail(ErrorCode::unsupported,
+                 "kernels: keys and values in 8 bits on a GPU, expected floats; use --device cpu");
+    }
     const int64_t used = b.length - b.gpu.first;
     append(b.gpu.keys, heads_first(k, at, row.length), used);
     append(b.gpu.values, heads_first(v, at, row.length), used);

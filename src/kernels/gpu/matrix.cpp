@@ -3,6 +3,7 @@
 
 #include "kernels/decode.h"
 #include "kernels/gpu/gpu.h"
+#include "kernels/host_op.h"
 #include "mlx/ops.h"
 #include "mlx/transforms.h"
 
@@ -144,8 +145,12 @@ Weights dense(const array& weight) {
 }
 
 array dequantize(const Weights& w) {
-  if (!w.packed()) return mx::astype(w.values, mx::float32);
-  return mx::dequantize(w.values, *w.scales, w.biases, w.group_size, w.bits, w.mode, std::nullopt,
+  if (!w.packed()) return as_float(w.values);
+  // MLX computes affine values in the type of their scales.
+  const bool affine = w.biases.has_value();
+  const array scales = affine ? as_float(*w.scales) : *w.scales;
+  const auto biases = affine ? std::optional(as_float(*w.biases)) : std::nullopt;
+  return mx::dequantize(w.values, scales, biases, w.group_size, w.bits, w.mode, std::nullopt,
                         mx::float32);
 }
 

@@ -36,12 +36,12 @@ std::vector<array> linear_parts(const array& x, const Weights& w, const std::opt
 }
 
 array embedding(const array& ids, const Weights& w) {
-  const array values = mx::take(w.values, ids, 0);
-  if (!w.packed()) return as_float(values);
-  std::optional<array> biases;
-  if (w.biases) biases = mx::take(*w.biases, ids, 0);
-  return mx::dequantize(values, mx::take(*w.scales, ids, 0), biases, w.group_size, w.bits, w.mode,
-                        std::nullopt, mx::float32);
+  Weights rows = w;
+  for (array* part : {&rows.values, rows.scales ? &*rows.scales : nullptr,
+                      rows.biases ? &*rows.biases : nullptr}) {
+    if (part) *part = mx::take(*part, ids, 0);
+  }
+  return dequantize(rows);
 }
 
 array rms_norm(const array& x, const array& weight, float eps) {
