@@ -185,7 +185,8 @@ void KvState::truncate(int64_t length) {
   b.length = length;
   const int64_t keep = (length + kBlock - 1) / kBlock;
   if (length == 0) b.first = 0, b.gpu = {};
-  b.blocks.erase(b.blocks.begin() + std::max<int64_t>(0, keep - b.first), b.blocks.end());
+  const auto held = static_cast<int64_t>(b.blocks.size());
+  b.blocks.erase(b.blocks.begin() + std::clamp<int64_t>(keep - b.first, 0, held), b.blocks.end());
 }
 
 KvAppend append(KvState& state, int length) {
