@@ -252,6 +252,8 @@ GpuInfo gpu_info() {
   return info;
 }
 
+bool on_gpu() { return gpu::in_use(); }
+
 std::string mlx_version() { return mx::version(); }
 
 std::string matmul_library() {

@@ -46,6 +46,7 @@ struct GpuInfo {
   std::string reason;  // why there is none
 };
 GpuInfo gpu_info();
+bool on_gpu();  // whether start() chose it
 
 std::string mlx_version();
 std::string matmul_library();  // who answers MLX's float32 matrix products

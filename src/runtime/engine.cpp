@@ -188,8 +188,8 @@ Engine::Engine(const EngineOptions& options) : impl_(std::make_unique<Impl>()) {
   impl_->call([&] {
     kernels::start({.threads = options.threads, .gpu = options.device != Device::cpu});
     // Leave a tenth of what is free to everybody else.
-    impl_->core->memory_left =
-        options.memory_budget > 0 ? options.memory_budget : available_memory() / 10 * 9;
+    const uint64_t free = kernels::on_gpu() ? kernels::gpu_info().memory : available_memory();
+    impl_->core->memory_left = options.memory_budget > 0 ? options.memory_budget : free / 10 * 9;
   });
 }
 

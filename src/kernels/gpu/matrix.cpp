@@ -4,6 +4,7 @@
 #include "kernels/decode.h"
 #include "kernels/gpu/gpu.h"
 #include "kernels/host_op.h"
+#include "kernels/matrix_data.h"
 #include "mlx/ops.h"
 #include "mlx/transforms.h"
 
