@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """tools/text_differences.py PROGRAM DATA [N]
+tools/text_differences.py sample DATA
 
 Encodes and decodes N (10000) random and nasty strings with many tokenizers, here by
 `PROGRAM lines MODEL` (ominix-bench-text) and there by the tokenizers, sentencepiece, tiktoken and
@@ -7,6 +8,9 @@ mistral-common packages; counts the differences, status 1 where there is one. DA
 tokenizers/qwen, tokenizers/mistral, tokenizers/whisper, text and models/stories260K-hf. Tokenizers that
 nobody publishes are trained on the spot, one for each kind of normalizer, pre-tokenizer, model and
 decoder.
+
+`sample` writes tests/text/data/references/kinds.json instead: small tokenizers of each kind, 40 strings,
+and what the tokenizers package makes of them.
 """
 import base64
 import io
@@ -26,7 +30,8 @@ from tokenizers import (AddedToken, Regex, Tokenizer, decoders as D, models as M
                         pre_tokenizers as P, processors, trainers as T)
 
 PROGRAM, DATA = sys.argv[1], pathlib.Path(sys.argv[2])
-COUNT = int(sys.argv[3]) if len(sys.argv) > 3 else 10000
+SAMPLE = PROGRAM == "sample"
+COUNT = 40 if SAMPLE else int(sys.argv[3]) if len(sys.argv) > 3 else 10000
 SHOWN = 3  # differences printed for each tokenizer
 
 Q = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+"
@@ -63,6 +68,9 @@ def strings():
 TEXTS = strings()
 CORPUS = [line for name in ("tinyshakespeare.txt", "zh_reviews_sample.txt", "song_ci_sample.txt")
           for line in (DATA / "text" / name).read_text().split("\n")[:2500] if line.strip()]
+if SAMPLE:
+    CORPUS = CORPUS[:800] + ["猫 é привет Å 12 A B"] * 3
+kinds = []
 total = 0
 
 
@@ -95,9 +103,16 @@ def compare(name, model, encode, decode, special=False):
 
 
 def compare_tokenizer(name, tokenizer, folder, special=False):
+    tokenizer.encode_special_tokens = not special
+    if SAMPLE:
+        rows = []
+        for text in TEXTS:
+            ids = tokenizer.encode(text, add_special_tokens=False).ids
+            rows.append([text, ids, tokenizer.decode(ids, skip_special_tokens=False)])
+        kinds.append({"name": name, "special": special, "tokenizer": json.loads(tokenizer.to_str()), "texts": rows})
+        return
     path = folder / f"{name}.json"
     tokenizer.save(str(path))
-    tokenizer.encode_special_tokens = not special
     compare(f"{name}{' with special tokens' if special else ''}", path,
             lambda s: tokenizer.encode(s, add_special_tokens=False).ids,
             lambda ids: tokenizer.decode(ids, skip_special_tokens=False), special)
@@ -111,6 +126,8 @@ def trained(model, trainer, normalizer=None, pre=None, decoder=None, added=()):
         tokenizer.pre_tokenizer = pre
     if decoder:
         tokenizer.decoder = decoder
+    if SAMPLE:
+        trainer.vocab_size = 500
     tokenizer.train_from_iterator(CORPUS, trainer)
     tokenizer.add_special_tokens(["<|im_start|>", AddedToken("<|im_end|>", rstrip=True, normalized=False)])
     tokenizer.add_tokens(list(added))
@@ -236,9 +253,14 @@ def ranks():
 
 with tempfile.TemporaryDirectory() as temporary:
     where = pathlib.Path(temporary)
-    qwen(where)
+    if not SAMPLE:
+        qwen(where)
+        sentencepieces(where)
+        ranks()
     tokenizers(where)
-    sentencepieces(where)
-    ranks()
+if SAMPLE:
+    out = pathlib.Path(__file__).resolve().parents[1] / "tests/text/data/references/kinds.json"
+    out.write_text("[\n" + ",\n".join(json.dumps(k, ensure_ascii=False, separators=(",", ":")) for k in kinds) + "\n]\n")
+    sys.exit()
 print(f"{total} differences")
 sys.exit(total != 0)

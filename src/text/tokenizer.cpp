@@ -52,9 +52,21 @@ class Encoder {
     find_normalized(text, raw, offset);
   }
 
+  // Whether what becomes of `raw` begins where the whole text does: not when the normalizer drops its
+  // first character.
+  bool is_first(std::string_view raw, size_t offset) const {
+    if (offset != 0 || raw.empty() || !p_.normalizer || p_.pre_tokenizer.steps.empty()) {
+      return offset == 0;
+    }
+    size_t end = 0;
+    utf8::decode(raw, end);
+    return !p_.normalizer->apply(std::string(raw.substr(0, end))).empty();
+  }
+
   // `text` is what became of `raw`, which starts at `offset` in the whole text.
   void find_normalized(std::string_view text, std::string_view raw, size_t offset) {
-    if (!p_.added.has_normalized()) return pieces(text, offset == 0);
+    const bool first = is_first(raw, offset);
+    if (!p_.added.has_normalized()) return pieces(text, first);
     // Places in normalized text can only be traced back when it is still the same text.
     const bool same = text == raw;
     const bool all = policy_.allows(offset, offset + raw.size());
@@ -66,7 +78,7 @@ class Encoder {
       if (span.id != kNoToken) {
         out_.push_back(span.id);
       } else {
-        pieces(text.substr(span.begin, span.end - span.begin), offset == 0 && span.begin == 0);
+        pieces(text.substr(span.begin, span.end - span.begin), first && span.begin == 0);
       }
     }
   }

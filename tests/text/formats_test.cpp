@@ -5,8 +5,10 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "base/utf8.h"
 #include "support/expect_error.h"
 #include "support/temp_dir.h"
+#include "text/load_json.h"
 #include "text/support.h"
 
 namespace ominix {
@@ -37,7 +39,9 @@ void expect_vectors(const std::shared_ptr<const Tokenizer>& t, const std::string
     const auto ids = c.at("ids").get<Ids>();
     EXPECT_EQ(t->encode(text, options), ids) << text;
     EXPECT_EQ(streamed(t, ids), t->decode(ids, false)) << text;
-    if (c.contains("decoded")) EXPECT_EQ(t->decode(ids, false), c.at("decoded")) << text;
+    if (c.contains("decoded")) {
+      EXPECT_EQ(t->decode(ids, false), c.at("decoded")) << text;
+    }
   }
 }
 
@@ -84,6 +88,26 @@ TEST(TokenizerFormats, SentencePiece) {
   for (const std::string kind : {"unigram", "unigram-bytes", "bpe", "bpe-bytes", "bpe-suffix"}) {
     SCOPED_TRACE(kind);
     expect_vectors(Tokenizer::load(kReferences / (kind + ".model")), kind + "-vectors.json");
+  }
+}
+
+// Each normalizer, pre-tokenizer, model and decoder of a tokenizer.json, as the tokenizers package
+// works them (tools/text_differences.py sample).
+TEST(TokenizerFormats, EveryKindOfTokenizerJson) {
+  const Json kinds = parse_json(bytes_of("kinds.json"), "kinds.json");
+  ASSERT_GT(kinds.size(), 30U);
+  for (const Json& kind : kinds) {
+    SCOPED_TRACE(kind.at("name"));
+    const auto t = std::make_shared<const Tokenizer>(
+        text::load_tokenizer_json(kind.at("tokenizer").dump(), "tokenizer.json"));
+    const EncodeOptions options{.add_special = false, .parse_special = kind.at("special")};
+    for (const Json& row : kind.at("texts")) {
+      const auto text = row.at(0).get<std::string>();
+      const auto ids = row.at(1).get<Ids>();
+      EXPECT_EQ(t->encode(text, options), ids) << text;
+      EXPECT_EQ(t->decode(ids, false), row.at(2)) << text;
+      EXPECT_TRUE(utf8::is_valid(streamed(t, ids)));
+    }
   }
 }
 

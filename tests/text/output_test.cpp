@@ -239,6 +239,14 @@ TEST(Output, AnyCutSaysTheSame) {
   }
 }
 
+// A megabyte of marks ends in reasonable time, as text.
+TEST(Output, MarksWithoutCallsStayText) {
+  std::string answer;
+  while (answer.size() < 1 << 20) answer += "<tool_call>";
+  EXPECT_EQ(parsed(format(ToolFormat::json_tags), "", answer, [] { return size_t{4096}; }),
+            Events{text(answer)});
+}
+
 TEST(Output, FormatsByTemplate) {
   const auto detected = [](const std::string& name) {
     return OutputFormat::detect(

@@ -81,6 +81,17 @@ TEST(Tokenizer, StoriesVectors) {
   }
 }
 
+// A prefix "first" stands where the text begins, not where the normalizer cut something off.
+TEST(Tokenizer, PrefixOfTheFirstPiece) {
+  const auto t = small(R"({"normalizer": {"type": "Nmt"},
+    "pre_tokenizer": {"type": "Metaspace", "replacement": "\u2581", "prepend_scheme": "first"},
+    "model": {"type": "WordLevel", "unk_token": "u", "vocab": {"u": 0, "a": 1, "\u2581a": 2}}})");
+  EXPECT_EQ(t->encode("a"), Ids{2});
+  EXPECT_EQ(t->encode("\x04"
+                      "a"),
+            Ids{1});
+}
+
 TEST(Tokenizer, BadFilesAreRefused) {
   const testing::TempDir empty;
   EXPECT_ERROR(Tokenizer::load(empty.path()), ErrorCode::not_found, "has no tokenizer.json");

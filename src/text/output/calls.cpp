@@ -10,7 +10,7 @@
 namespace ominix::text::output {
 namespace {
 
-constexpr size_t kMaxName = 256;
+constexpr size_t kMaxName = 256, kMostArguments = 1000;
 constexpr std::string_view kSpace = " \n\t\r";
 constexpr std::string_view kToolCall = "<tool_call>", kToolCallEnd = "</tool_call>";
 constexpr std::string_view kFunction = "<function=", kFunctionEnd = "</function>";
@@ -130,6 +130,7 @@ Calls xml_calls(const Tools& tools, std::string_view text) {
     if (!drop_prefix(text, kParameter)) break;
     const std::string parameter(trimmed(take_until(text, ">")));
     const std::string_view value = without_line_ends(take_until(text, kParameterEnd));
+    if (arguments.size() >= kMostArguments) return std::nullopt;
     arguments[parameter] = value_of(tools, name, parameter, value);
   }
   if (!text.empty() && !kFunctionEnd.starts_with(text.substr(0, kFunctionEnd.size()))) {
@@ -152,6 +153,7 @@ Calls argument_tags(const Tools& tools, std::string_view text) {
     const std::string key(trimmed(take_until(text, kKeyEnd)));
     text = trimmed(text);
     if (!drop_prefix(text, kValue)) return std::nullopt;
+    if (arguments.size() >= kMostArguments) return std::nullopt;
     arguments[key] = value_of(tools, name, key, take_until(text, kValueEnd));
   }
   if (!text.empty() && text != kToolCallEnd) return std::nullopt;

@@ -16,6 +16,7 @@ constexpr std::string_view kSpace = " \n\t\r";
 
 // Spaces that are held back because they may belong to what follows.
 constexpr size_t kMostSpaces = 4096;
+constexpr int kMostFailures = 64;
 
 // `end` without the spaces before it.
 size_t without_spaces(std::string_view s, size_t end) {
@@ -85,6 +86,7 @@ struct OutputParser::State {
   bool after_call = false;
   std::string buffer;  // what is not decided
   CallEnd end{ToolFormat::none};
+  int failures = 0;  // marks that began no call
   std::vector<OutputEvent> out;
 
   void emit(Kind kind, std::string_view piece) {
@@ -243,6 +245,10 @@ struct OutputParser::State {
     if (!complete && !final) return false;
     if (!complete) size = buffer.size();
     const std::string_view raw = std::string_view(buffer).substr(0, size);
+    size_t marked = 0;
+    for (const std::string_view mark : marks) {
+      if (raw.starts_with(mark)) marked = mark.size();
+    }
     auto calls = text::output::read_calls(format.tools, tools, raw);
     if (calls) {
       std::ranges::move(*calls, std::back_inserter(out));
@@ -250,18 +256,16 @@ struct OutputParser::State {
       drop_spaces = after_call = true;
       return !buffer.empty();
     }
-    // No call after all. Its first character is text; what follows may hold a mark again.
-    const size_t mark = std::max<size_t>(1, marked(raw));
-    emit(Kind::text, raw.substr(0, mark));
-    go(Where::text, mark);
-    return !buffer.empty();
-  }
-
-  size_t marked(std::string_view raw) const {
-    for (const std::string_view mark : marks) {
-      if (raw.starts_with(mark)) return mark.size();
+    // Answers full of marks without calls must not be searched again from each of them.
+    if (++failures == kMostFailures) {
+      format.tools = ToolFormat::none;
+      marks.clear();
     }
-    return 0;
+    // No call after all. Its first character is text; what follows may hold a mark again.
+    const size_t first = std::max<size_t>(1, marked);
+    emit(Kind::text, raw.substr(0, first));
+    go(Where::text, first);
+    return !buffer.empty();
   }
 };
 

@@ -296,6 +296,7 @@ Value json(Interpreter& i, const Value& v, const Arguments& args) {
     if (both.size() != 2) i.refuse("'tojson' takes two separators");
     style.comma = text_of(i, both[0], "tojson").bytes;
     style.colon = text_of(i, both[1], "tojson").bytes;
+    if (style.comma.size() + style.colon.size() > 64) i.refuse("separators of more than 64 bytes");
   }
   style.sort_keys = flag(args.find(3, "sort_keys"));
   std::string out = to_json(v, style);
@@ -324,8 +325,9 @@ Value truncated(Interpreter& i, const Value& v, const Arguments& args) {
   return {std::move(out)};
 }
 
-Text url_quoted(const Value& v, bool plus) {
+Text url_quoted(Interpreter& i, const Value& v, bool plus) {
   const Text t = str(v);
+  i.charge(t.bytes.size() / 16);
   std::string out;
   for (const char c : t.bytes) {
     const bool word = (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z' && c > 0);
@@ -341,15 +343,15 @@ Text url_quoted(const Value& v, bool plus) {
 }
 
 Value url_encoded(Interpreter& i, const Value& v) {
-  if (!v.list() && !v.dict()) return {url_quoted(v, false)};
+  if (!v.list() && !v.dict()) return {url_quoted(i, v, false)};
   Text out;
   for (const Value& pair : v.dict() ? pairs(*v.dict()) : elements(i, v)) {
     const List both = elements(i, pair);
     if (both.size() != 2) i.refuse("'urlencode' of a list needs pairs");
     if (!out.bytes.empty()) out.append(Text::from_template("&"));
-    out.append(url_quoted(both[0], true));
+    out.append(url_quoted(i, both[0], true));
     out.append(Text::from_template("="));
-    out.append(url_quoted(both[1], true));
+    out.append(url_quoted(i, both[1], true));
   }
   return {std::move(out)};
 }
@@ -454,9 +456,10 @@ Value indented_text(Interpreter& i, const Value& v, const Arguments& args) {
     const auto n = std::clamp<int64_t>(integer(i, width, 4, "indent"), 0, 256);
     pad = Text::from_template(std::string(static_cast<size_t>(n), ' '));
   }
-  Text out = indented(str(v), pad, flag(args.find(1, "first")), flag(args.find(2, "blank")));
-  i.charge(out.bytes.size() / 16);
-  return {std::move(out)};
+  const Text t = str(v);
+  const auto lines = static_cast<uint64_t>(std::ranges::count(t.bytes, '\n')) + 1;
+  i.charge((t.bytes.size() + lines * pad.bytes.size()) / 16);
+  return {indented(t, pad, flag(args.find(1, "first")), flag(args.find(2, "blank")))};
 }
 
 Value formatted(Interpreter& i, const Value& v, const Arguments& args) {
