@@ -3,8 +3,8 @@
 
 Encoding speed beside the tokenizers package, on one core, same texts, alternating runs, and the time
 to load a vocabulary of 151,669 tokens. PROGRAM is ominix-bench-text; DATA a folder with tokenizers/qwen,
-models/stories260K-hf and text. Processor time on both sides; the best of 5 alternations of the medians
-of 3 (theirs) and 7 (ours) runs. Prints a Markdown table.
+models/stories260K-hf and text. Processor time on both sides; the best of 3 alternations of one run
+(theirs) and the median of 7 (ours). Prints a Markdown table.
 """
 import json
 import os
@@ -38,7 +38,7 @@ def qwen(path, pattern):
     t.save(str(path))
 
 
-def seconds(work, runs=3):
+def seconds(work, runs=1):
     out = []
     for _ in range(runs):
         start = time.process_time()
@@ -68,7 +68,7 @@ def main():
                 content = text.read_text()
                 size = len(content.encode())
                 theirs, best, decode = float("inf"), 0.0, 0.0
-                for _ in range(5):
+                for _ in range(3):
                     theirs = min(theirs, seconds(lambda: reference.encode(content, add_special_tokens=False)))
                     run = ours("encode", path, text)
                     best, decode = max(best, run["encode_mb_s"]), max(decode, run["decode_mb_s"])
@@ -77,8 +77,8 @@ def main():
                       f"{decode:.1f} |", flush=True)
         path = files["Qwen 3 (151,669 tokens)"]
         theirs, best = float("inf"), float("inf")
-        for _ in range(5):
-            theirs = min(theirs, seconds(lambda: Tokenizer.from_file(str(path)), 1))
+        for _ in range(3):
+            theirs = min(theirs, seconds(lambda: Tokenizer.from_file(str(path))))
             best = min(best, ours("load", path)["load_s"])
         pair = ours("load", DATA / "tokenizers/qwen")["load_s"]
         print(f"\nLoading tokenizer.json: {best * 1000:.0f} ms (tokenizers {theirs * 1000:.0f} ms); "
