@@ -29,6 +29,7 @@ struct BenchResult {
   double roofline_share = 0;       // bytes_per_token · decode_tps / roofline
   uint64_t peak_memory_bytes = 0;  // of the process, the measurement of the memory aside
   int threads = 0;
+  Device device = Device::cpu;  // where it ran
 };
 
 // Measures a text model with nothing else running on the engine.

@@ -49,7 +49,7 @@ int run(Arguments& args) {
                 {"roofline_gbps", r.roofline_gbps},
                 {"roofline_share", r.roofline_share},
                 {"peak_memory_bytes", r.peak_memory_bytes},
-                {"device", choice.device == Device::gpu ? "gpu" : "cpu"},
+                {"device", r.device == Device::gpu ? "gpu" : "cpu"},
                 {"threads", r.threads},
                 {"exact", choice.exact},
                 {"family", model->info().family},

@@ -127,6 +127,7 @@ void start(const StartOptions& options) {
     ::setenv("MLX_ENABLE_CACHE_THRASHING_CHECK", "0", 0);
     make_private_tmpdir();
     gpu::use(on_gpu);
+    if (on_gpu) gpu::prepare();
     if (!on_gpu) {
       mx::set_default_device(mx::Device::cpu);
       mx::disable_compile();

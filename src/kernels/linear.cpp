@@ -59,11 +59,11 @@ std::vector<array> linear_parts(const array& x, const Matrix& weight,
                "kernels: linear, expected parts of {} columns, found {}", rows,
                ends.empty() ? 0 : ends.back());
   }
+  t_weight_bytes += weight.bytes();
   if (gpu::in_use()) return gpu::linear_parts(x, *weight.data().gpu, bias, ends);
   std::vector<array> inputs{as_float(x)};
   if (bias) inputs.push_back(as_float(*bias));
   const int64_t m = static_cast<int64_t>(x.size()) / cols;
-  t_weight_bytes += weight.bytes();
   const std::vector<mx::Dtype> types(widths.size(), mx::float32);
   return host_op("linear", inputs, std::move(shapes), types,
                  [weight, m, arithmetic = t_arithmetic, ends = std::move(ends)](auto in, auto out) {

@@ -137,6 +137,7 @@ BenchResult bench(Engine& engine, const std::shared_ptr<const Model>& model,
     int done = 0;
     const auto go_on = [&] { return !options.go_on || options.go_on(done, options.repetitions); };
     out.threads = kernels::threads();
+    out.device = kernels::on_gpu() ? Device::gpu : Device::cpu;
     // Brings the weights into memory and the buffers into being.
     measure(text, specs, chunk, options, std::min(options.prompt_tokens, 16), 1, go_on);
     uint64_t weight_bytes = 0;

@@ -20,7 +20,7 @@ Doctor examine_machine(int threads) {
   d.memory_available = available_memory();
   d.disk_free = free_disk(".");
 
-  Engine engine({.threads = threads});
+  Engine engine({.device = Device::cpu, .threads = threads});
   engine.impl().call([&] {
     d.mlx_version = kernels::mlx_version();
     d.threads = kernels::threads();

@@ -21,6 +21,9 @@ namespace ominix::kernels::gpu {
 bool in_use();
 void use(bool on);
 
+void prepare();              // MLX's settings, before its first operation
+double measure_bandwidth();  // GB/s of reading memory
+
 // A matrix as MLX multiplies it: its packed form, or dense in one of the float types.
 struct Weights {
   array values;  // dense: (rows, cols); packed: uint32
