@@ -1,9 +1,10 @@
 #include "formats/check.h"
 
 #include <algorithm>
-#include <array>
 #include <new>
 #include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/error.h"
@@ -21,8 +22,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-template <class Source>
-void read_all(const Source& file) {
+void read_all(const TensorFile& file) {
   std::vector<std::byte> piece(1u << 20);
   for (const TensorInfo& t : file.tensors()) {
     for (uint64_t at = 0; at < t.bytes; at += piece.size()) {
@@ -75,6 +75,29 @@ void check_folder(const fs::path& folder) {
   for (const fs::path& file : found.files) check_safetensors(file);
 }
 
+std::string start_of(const fs::path& path) {
+  const File file(path);
+  std::string start(std::min<uint64_t>(file.size(), 8), '\0');
+  file.read_at(0, std::as_writable_bytes(std::span(start)));
+  return start;
+}
+
+// Containers of other programs: none is opened, whatever stands in it.
+void refuse_foreign(const fs::path& path, std::string_view start) {
+  const fs::path extension = path.extension();
+  const auto refuse = [&](std::string_view kind) {
+    throw fail(ErrorCode::unsupported,
+               "check: '{}' is {}, expected safetensors or GGUF: convert it first",
+               shown(path.string()), kind);
+  };
+  if (start.starts_with("\x93NUMPY") || extension == ".npy") refuse("a NumPy array");
+  if (extension == ".npz") refuse("an archive of NumPy arrays");
+  if (start.starts_with("PK\x03\x04") || extension == ".pt" || extension == ".pth" ||
+      extension == ".bin" || extension == ".ckpt") {
+    refuse("a pickle or a zip archive");
+  }
+}
+
 void check(const fs::path& path) {
   std::error_code ignored;
   if (fs::is_directory(path, ignored)) return check_folder(path);
@@ -90,11 +113,9 @@ void check(const fs::path& path) {
     parse_json(text, fmt::format("json: '{}'", shown(path.string())));
     return;
   }
-  const File file(path);
-  std::array<char, 4> magic{};
-  if (file.size() >= magic.size()) file.read_at(0, std::as_writable_bytes(std::span(magic)));
-  const bool gguf = std::string_view(magic.data(), magic.size()) == "GGUF";
-  if (gguf || path.extension() == ".gguf") return check_gguf(path);
+  const std::string start = start_of(path);
+  refuse_foreign(path, start);
+  if (start.starts_with("GGUF") || path.extension() == ".gguf") return check_gguf(path);
   check_safetensors(path);
 }
 

@@ -16,7 +16,8 @@ struct CheckReport {
 
 // Reads a model's file to its last byte without building the model: safetensors, GGUF (with its
 // vocabulary), *.safetensors.index.json (with its shards), config.json, other *.json (syntax). Of a
-// folder, config.json and all weights. Never throws for what a file holds.
+// folder, config.json and all weights. NumPy files, pickles and archives are refused unopened.
+// Never throws for what a file holds.
 CheckReport check_file(const std::filesystem::path& path);
 
 }  // namespace ominix::formats

@@ -1,7 +1,7 @@
 #include "formats/gguf.h"
 
-#include <algorithm>
-#include <numeric>
+#include <string>
+#include <utility>
 
 #include "base/error.h"
 #include "formats/gguf_parser.h"
@@ -9,40 +9,12 @@
 
 namespace ominix::formats {
 
-Gguf::Gguf(const std::filesystem::path& path) : file_(path) {
+Gguf::Gguf(const std::filesystem::path& path) : TensorFile(path) {
   std::string where = fmt::format("gguf: '{}'", shown(path.string()));
   GgufContents contents = parse_gguf(file_, where);
   version_ = contents.version;
-  tensors_ = std::move(contents.tensors);
-
-  by_name_.resize(tensors_.size());
-  std::iota(by_name_.begin(), by_name_.end(), 0u);
-  std::sort(by_name_.begin(), by_name_.end(),
-            [&](uint32_t a, uint32_t b) { return tensors_[a].name < tensors_[b].name; });
-  const auto twice = std::adjacent_find(
-      by_name_.begin(), by_name_.end(),
-      [&](uint32_t a, uint32_t b) { return tensors_[a].name == tensors_[b].name; });
-  if (twice != by_name_.end()) {
-    throw fail(ErrorCode::corrupt_data, "{}: tensor '{}' stands twice", where,
-               shown(tensors_[*twice].name));
-  }
+  set_tensors(std::move(contents.tensors), where);
   metadata_ = GgufMetadata(std::move(where), std::move(contents.values));
-}
-
-const TensorInfo* Gguf::find(std::string_view name) const {
-  const auto at = std::lower_bound(
-      by_name_.begin(), by_name_.end(), name,
-      [&](uint32_t i, std::string_view wanted) { return tensors_[i].name < wanted; });
-  if (at == by_name_.end() || tensors_[*at].name != name) return nullptr;
-  return &tensors_[*at];
-}
-
-void Gguf::read(const TensorInfo& tensor, uint64_t offset, std::span<std::byte> out) const {
-  if (offset > tensor.bytes || out.size() > tensor.bytes - offset) {
-    throw fail(ErrorCode::invalid_argument, "gguf: tensor '{}' has {} bytes, asked for {} from {}",
-               shown(tensor.name), tensor.bytes, out.size(), offset);
-  }
-  file_.read_at(tensor.offset + offset, out);
 }
 
 std::vector<Gguf> open_gguf(std::span<const std::filesystem::path> parts) {

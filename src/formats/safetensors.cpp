@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <bit>
 #include <nlohmann/json.hpp>
-#include <numeric>
 
 #include "base/error.h"
 #include "base/json.h"
@@ -24,7 +23,7 @@ std::string where_of(const std::filesystem::path& path) {
 
 }  // namespace
 
-Safetensors::Safetensors(const std::filesystem::path& path) : file_(path) {
+Safetensors::Safetensors(const std::filesystem::path& path) : TensorFile(path) {
   const std::string where = where_of(path);
   uint64_t length = 0;
   if (file_.size() < sizeof length) {
@@ -45,36 +44,8 @@ Safetensors::Safetensors(const std::filesystem::path& path) : file_(path) {
   std::string json(length, '\0');
   file_.read_at(sizeof length, std::as_writable_bytes(std::span(json)));
   auto header = parse_safetensors_header(json, sizeof length + length, rest - length, where);
-  tensors_ = std::move(header.tensors);
   metadata_ = std::move(header.metadata);
-
-  by_name_.resize(tensors_.size());
-  std::iota(by_name_.begin(), by_name_.end(), 0u);
-  const auto less = [&](uint32_t a, uint32_t b) { return tensors_[a].name < tensors_[b].name; };
-  std::sort(by_name_.begin(), by_name_.end(), less);
-  const auto twice = std::adjacent_find(
-      by_name_.begin(), by_name_.end(),
-      [&](uint32_t a, uint32_t b) { return tensors_[a].name == tensors_[b].name; });
-  if (twice != by_name_.end()) {
-    throw fail(ErrorCode::corrupt_data, "{}: tensor '{}' stands twice", where,
-               shown(tensors_[*twice].name));
-  }
-}
-
-const TensorInfo* Safetensors::find(std::string_view name) const {
-  const auto at = std::lower_bound(
-      by_name_.begin(), by_name_.end(), name,
-      [&](uint32_t i, std::string_view wanted) { return tensors_[i].name < wanted; });
-  if (at == by_name_.end() || tensors_[*at].name != name) return nullptr;
-  return &tensors_[*at];
-}
-
-void Safetensors::read(const TensorInfo& tensor, uint64_t offset, std::span<std::byte> out) const {
-  if (offset > tensor.bytes || out.size() > tensor.bytes - offset) {
-    throw fail(ErrorCode::invalid_argument, "{}: tensor '{}' has {} bytes, asked for {} from {}",
-               where_of(path()), shown(tensor.name), tensor.bytes, out.size(), offset);
-  }
-  file_.read_at(tensor.offset + offset, out);
+  set_tensors(std::move(header.tensors), where);
 }
 
 SafetensorsWriter::SafetensorsWriter(const std::filesystem::path& path,

@@ -105,9 +105,9 @@ ModelFiles open_folder(const std::filesystem::path& folder,
 ModelFiles open_gguf(const formats::CheckpointFiles& checkpoint) {
   ModelFiles out;
   std::vector<std::shared_ptr<const formats::Gguf>> parts;
-  for (const auto& path : checkpoint.files) {
-    parts.push_back(std::make_shared<const formats::Gguf>(path));
-    add_tensors(out.tensors, weights::tensors_of(parts.back()), path);
+  for (formats::Gguf& part : formats::open_gguf(checkpoint.files)) {
+    parts.push_back(std::make_shared<const formats::Gguf>(std::move(part)));
+    add_tensors(out.tensors, weights::tensors_of(parts.back()), parts.back()->path());
   }
   const formats::Gguf& file = *parts.front();
   out.config_name = file.path().filename().string();

@@ -5,28 +5,13 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
-#include "formats/gguf.h"
-#include "formats/safetensors.h"
+#include "formats/tensor_file.h"
 
 namespace ominix::weights {
 namespace {
 
 using kernels::Encoding;
 using kernels::MatrixSource;
-
-template <class File>
-TensorMap tensors_of_file(std::shared_ptr<const File> file) {
-  TensorMap out;
-  for (const formats::TensorInfo& info : file->tensors()) {
-    StoredTensor tensor{info.type, info.shape, info.bytes, nullptr};
-    // `info` lives as long as the file does.
-    tensor.read = [file, &info](uint64_t offset, std::span<std::byte> bytes) {
-      file->read(info, offset, bytes);
-    };
-    out.emplace(info.name, std::move(tensor));
-  }
-  return out;
-}
 
 class FileSource : public Source {
  public:
@@ -207,12 +192,17 @@ std::optional<QuantizationConfig> read_quantization(const nlohmann::json& config
   return out;
 }
 
-TensorMap tensors_of(std::shared_ptr<const formats::Safetensors> file) {
-  return tensors_of_file(std::move(file));
-}
-
-TensorMap tensors_of(std::shared_ptr<const formats::Gguf> file) {
-  return tensors_of_file(std::move(file));
+TensorMap tensors_of(const std::shared_ptr<const formats::TensorFile>& file) {
+  TensorMap out;
+  for (const formats::TensorInfo& info : file->tensors()) {
+    StoredTensor tensor{info.type, info.shape, info.bytes, nullptr};
+    // `info` lives as long as the file does.
+    tensor.read = [file, &info](uint64_t offset, std::span<std::byte> bytes) {
+      file->read(info, offset, bytes);
+    };
+    out.emplace(info.name, std::move(tensor));
+  }
+  return out;
 }
 
 std::unique_ptr<Source> make_source(TensorMap tensors,

@@ -17,8 +17,7 @@
 #include "kernels/matrix.h"
 
 namespace ominix::formats {
-class Gguf;
-class Safetensors;
+class TensorFile;
 }  // namespace ominix::formats
 
 namespace ominix::weights {
@@ -72,9 +71,8 @@ class Source {
   virtual std::string where() const = 0;               // file or folder, for error texts
 };
 
-// Tensors of a folder's safetensors files or of one file, by name. Errors: those of the formats.
-TensorMap tensors_of(std::shared_ptr<const formats::Safetensors> file);
-TensorMap tensors_of(std::shared_ptr<const formats::Gguf> file);
+// The tensors of one file by name; they keep it open.
+TensorMap tensors_of(const std::shared_ptr<const formats::TensorFile>& file);
 
 // A source over named tensors, in plain, GGUF or MLX packed form.
 std::unique_ptr<Source> make_source(TensorMap tensors,

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "formats/checkpoint_files.h"
 #include "formats/gguf.h"
 #include "formats/gguf_vocabulary.h"
 #include "support/bytes.h"
@@ -78,6 +79,34 @@ TEST(CheckFile, AnIndexAndItsShards) {
   std::filesystem::remove(index);
   dir.write("config.json", R"({"vocab_size":-1})");
   EXPECT_THAT(check_file(dir.path()).error, ::testing::HasSubstr("vocab_size is -1"));
+}
+
+// B07: MLX's reader of NumPy headers has had memory bugs; ours refuses the format unread.
+TEST(CheckB07, NumpyFilesAreRefusedUnopened) {
+  testing::TempDir dir;
+  const auto npy = [](std::string_view header, uint8_t major = 1) {
+    testing::Bytes b;
+    b.add("\x93NUMPY").add(major).add(uint8_t{0});
+    return b.add(static_cast<uint16_t>(header.size())).add(header).str();
+  };
+  const std::string good = "{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }";
+  for (const std::string& bytes :
+       {npy(good) + std::string(8, 'x'), npy(good), npy(""), npy(std::string(65535, '(')),
+        npy("{'descr': '|O', 'shape': (-1, 99999999999999999999)}"), npy(good, 255),
+        npy(good).substr(0, 8), npy(good).substr(0, 6)}) {
+    for (const char* name : {"a.npy", "a", "a.safetensors"}) {
+      const auto report = check_file(dir.write(name, bytes));
+      EXPECT_EQ(report.code, "unsupported") << name;
+      EXPECT_THAT(report.error, ::testing::HasSubstr("NumPy"));
+    }
+  }
+  for (const char* name : {"a.npy", "weights.npz", "pytorch_model.bin", "model.pt", "a.ckpt"}) {
+    EXPECT_EQ(check_file(dir.write(name, "")).code, "unsupported") << name;
+  }
+  EXPECT_EQ(check_file(dir.write("zip", std::string_view("PK\x03\x04....."))).code, "unsupported");
+  std::filesystem::create_directory(dir / "model");
+  dir.write("model/weights.npz", npy(good));
+  EXPECT_ERROR((void)find_checkpoint(dir / "model"), ErrorCode::not_found, "has no weights");
 }
 
 // B04: the vocabulary of a GGUF file.
