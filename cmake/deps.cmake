@@ -4,6 +4,8 @@ set(OMINIX_MLX_VERSION 0.32.4)  # tools/mlx-*.txt pins the wheel of the same ver
 find_package(Threads REQUIRED)
 find_package(fmt 9 REQUIRED)
 find_package(nlohmann_json 3.11 REQUIRED)
+find_package(CURL 7.85 REQUIRED)     # downloads
+find_package(OpenSSL 3 REQUIRED)     # digests
 
 # Dependency headers are not ours to warn about.
 foreach(target fmt::fmt nlohmann_json::nlohmann_json)

@@ -10,32 +10,34 @@
 namespace ominix {
 
 struct TemplateLimits {
-  uint64_t steps = 1'000'000;      // operations of the interpreter
-  uint64_t output = 1u << 20;      // bytes; or eight times the input, whichever is more
-  int depth = 64;                  // nesting of statements, calls and values
+  uint64_t steps = 1'000'000;  // operations of the interpreter
+  uint64_t output = 1u << 20;  // bytes; or eight times the input, whichever is more
+  int depth = 64;              // nesting of statements, calls and values
   int milliseconds = 250;
 };
 
-// A chat template: the Jinja that published models use, rendered as Hugging Face does it (trim_blocks,
-// lstrip_blocks, loop controls, tojson without escapes). Never changes; use it from any thread.
+// A chat template: the Jinja that published models use, rendered as Hugging Face does it
+// (trim_blocks, lstrip_blocks, loop controls, tojson without escapes). Never changes; use it from
+// any thread.
 class ChatTemplate {
  public:
   // Errors: corrupt_data (with the line), too_big (a limit).
   explicit ChatTemplate(std::string source);
   ~ChatTemplate();
 
-  // The template of a model's folder: chat_template.jinja, then chat_template in tokenizer_config.json
-  // (a string, or a list whose "default" is taken; `name` asks for another), then chat_template.json.
-  // Null where there is none.
+  // The template of a model's folder: chat_template.jinja, then chat_template in
+  // tokenizer_config.json (a string, or a list whose "default" is taken; `name` asks for another),
+  // then chat_template.json. Null where there is none.
   static std::unique_ptr<const ChatTemplate> find(const std::filesystem::path& folder,
                                                   std::string_view name = "default");
 
-  // `variables`: a JSON object (messages, tools, add_generation_prompt, bos_token, …). The result says
-  // which bytes come from the template itself and which from the variables.
-  // `now`: seconds since 1970 for strftime_now; negative: the clock.
-  // Errors: invalid_argument (raise_exception, or an operation that the values do not allow), too_big
-  // (a limit), corrupt_data (`variables` is no JSON object).
-  PromptText render(std::string_view variables, int64_t now = -1, const TemplateLimits& limits = {}) const;
+  // `variables`: a JSON object (messages, tools, add_generation_prompt, bos_token, …). The result
+  // says which bytes come from the template itself and which from the variables. `now`: seconds
+  // since 1970 for strftime_now; negative: the clock. Errors: invalid_argument (raise_exception, or
+  // an operation that the values do not allow), too_big (a limit), corrupt_data (`variables` is no
+  // JSON object).
+  PromptText render(std::string_view variables, int64_t now = -1,
+                    const TemplateLimits& limits = {}) const;
 
   const std::string& source() const { return source_; }
 

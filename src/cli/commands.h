@@ -18,6 +18,11 @@ Command bench_command();
 Command eval_command();
 Command inspect_command();
 Command doctor_command();
+Command check_command();
+Command pull_command();
+Command list_command();
+Command rm_command();
+Command verify_command();
 
 // --device, --threads, --exact.
 EngineOptions engine_options(const Arguments& args);

@@ -1,4 +1,4 @@
-#include "formats/check.h"
+#include <ominix/check.h>
 
 #include <algorithm>
 #include <new>
@@ -17,7 +17,8 @@
 #include "formats/safetensors.h"
 #include "formats/shown.h"
 
-namespace ominix::formats {
+namespace ominix {
+namespace formats {
 namespace {
 
 namespace fs = std::filesystem;
@@ -135,17 +136,19 @@ std::string_view code_of(ErrorCode code) {
 }
 
 }  // namespace
+}  // namespace formats
 
-CheckReport check_file(const fs::path& path) {
+CheckReport check_file(const std::filesystem::path& path) {
   try {
-    check(path);
+    formats::check(path);
     return {};
   } catch (const Error& e) {
-    return {false, code_of(e.code()), e.what()};
+    return {false, formats::code_of(e.code()), e.what()};
   } catch (const std::bad_alloc&) {
-    return {false, "too_big",
-            fmt::format("check: '{}' needs more memory than there is", shown(path.string()))};
+    return {
+        false, "too_big",
+        fmt::format("check: '{}' needs more memory than there is", formats::shown(path.string()))};
   }
 }
 
-}  // namespace ominix::formats
+}  // namespace ominix

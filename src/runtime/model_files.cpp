@@ -1,5 +1,7 @@
 #include "runtime/model_files.h"
 
+#include <ominix/store.h>
+
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -127,12 +129,8 @@ ModelFiles::ModelFiles() = default;
 ModelFiles::ModelFiles(ModelFiles&&) noexcept = default;
 ModelFiles::~ModelFiles() = default;
 
-ModelFiles open_model(const std::filesystem::path& path) {
-  if (!std::filesystem::exists(path)) {
-    throw fail(ErrorCode::not_found,
-               "load: '{}' is not there; expected a folder with config.json or a .gguf file",
-               path.string());
-  }
+ModelFiles open_model(const std::filesystem::path& model) {
+  const std::filesystem::path path = find_model(model.string());
   const bool folder = std::filesystem::is_directory(path);
   if (!folder && path.extension() != ".gguf") {
     throw fail(ErrorCode::unsupported,

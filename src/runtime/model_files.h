@@ -32,7 +32,8 @@ struct ModelFiles {
   std::vector<int32_t> stop_ids;
 };
 
+// `model`: a folder, a .gguf file, or the id of a model in the store.
 // Errors: not_found, corrupt_data, unsupported.
-ModelFiles open_model(const std::filesystem::path& path);
+ModelFiles open_model(const std::filesystem::path& model);
 
 }  // namespace ominix::runtime

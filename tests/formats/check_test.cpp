@@ -1,6 +1,5 @@
-#include "formats/check.h"
-
 #include <gtest/gtest.h>
+#include <ominix/check.h>
 
 #include <cmath>
 #include <string>

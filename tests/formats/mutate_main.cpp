@@ -5,6 +5,7 @@
 // of memory, one line of error where the file is refused. With --command, `PROGRAM check FILE`
 // stands for the library.
 #include <fcntl.h>
+#include <ominix/check.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -22,7 +23,6 @@
 #include <string>
 #include <vector>
 
-#include "formats/check.h"
 #include "support/bytes.h"
 #include "support/gguf_builder.h"
 #include "support/temp_dir.h"
@@ -177,7 +177,7 @@ Outcome check(const std::string& file, const char* command) {
       ::execl(command, command, "check", file.c_str(), nullptr);
       ::_exit(127);
     }
-    const auto report = ominix::formats::check_file(file);
+    const auto report = ominix::check_file(file);
     if (!report.ok) ::dprintf(1, "%s\n", report.error.c_str());
     ::_exit(report.ok ? 0 : 1);
   }

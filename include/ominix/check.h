@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-namespace ominix::formats {
+namespace ominix {
 
 // What check_file() found. `code` is stable: "malformed", "too_big", "unsupported" (valid, but not
 // for OminiX), "unreadable" (the system refused) or empty; `error` is one line.
@@ -20,4 +20,4 @@ struct CheckReport {
 // Never throws for what a file holds.
 CheckReport check_file(const std::filesystem::path& path);
 
-}  // namespace ominix::formats
+}  // namespace ominix
