@@ -170,18 +170,7 @@ void Download::receive(Part& part, const std::string& url, bool& again) {
                 shown(file.name), what, file.size);
   };
   const auto on_head = [&](const Response& r) {
-    // A login page must not cost the bytes that are here.
-    const uint64_t expected = r.status == 200 ? file.size : file.size - from;
-    if (r.status != 416 && r.length.value_or(expected) != expected) {
-      throw wrong(fmt::format("sends {} bytes of {}", *r.length,
-                              r.content_type.empty() ? "data" : shown(r.content_type)));
-    }
-    if (r.content_type.starts_with("text/html") && !file.name.ends_with(".html")) {
-      throw wrong("sends an HTML page");
-    }
-    if (r.status == 200) {
-      part.clear();
-    } else {
+    if (r.status != 200) {
       const auto range = parse_content_range(r.content_range);
       const bool good = r.status == 206 && range && range->first == from &&
                         range->total.value_or(file.size) == file.size &&
@@ -194,6 +183,16 @@ void Download::receive(Part& part, const std::string& url, bool& again) {
             fmt::format("answers {} ('{}') to bytes {}-", r.status, shown(r.content_range), from));
       }
     }
+    // A login page must not cost the bytes that are here.
+    const uint64_t expected = r.status == 200 ? file.size : file.size - from;
+    if (r.length.value_or(expected) != expected) {
+      throw wrong(fmt::format("sends {} bytes of {}", *r.length,
+                              r.content_type.empty() ? "data" : shown(r.content_type)));
+    }
+    if (r.content_type.starts_with("text/html") && !file.name.ends_with(".html")) {
+      throw wrong("sends an HTML page");
+    }
+    if (r.status == 200) part.clear();
     part.etag = r.etag;
   };
   client_.get({.url = url, .from = from}, on_head,

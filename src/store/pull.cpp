@@ -199,6 +199,7 @@ PullResult Store::pull(std::string_view id, const PullOptions& options) {
   }
   if (old && old->files == manifest.files && old->revision == manifest.revision) {
     if (auto model = find(id); model && !model->in_hugging_face_cache) {
+      discard(folder);
       const uint64_t bytes = model->bytes;
       return {std::move(*model), 0, bytes};
     }

@@ -36,7 +36,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         (void)store::next_page(text);
         return;
       case 'r':
-        if (const auto range = store::parse_content_range(text); range && range->last < range->first)
+        if (const auto range = store::parse_content_range(text);
+            range && range->last < range->first)
           std::abort();
         return;
       case 'u': {

@@ -44,7 +44,8 @@ size_t room(int fd, size_t size) {
 
 }  // namespace
 
-// A program's own functions stand before those of the C library.
+// A program's own functions stand before those of the C library, for other libraries too.
+#pragma GCC visibility push(default)
 extern "C" {
 
 ssize_t write(int fd, const void* bytes, size_t size) {
@@ -71,6 +72,7 @@ int mkdir(const char* path, mode_t mode) {
   return static_cast<int>(::syscall(SYS_mkdirat, AT_FDCWD, path, mode));
 }
 }
+#pragma GCC visibility pop
 
 int main(int argc, char** argv) {
   using namespace ominix;

@@ -1,11 +1,7 @@
 #include <gtest/gtest.h>
 #include <ominix/store.h>
-#include <signal.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <fstream>
-#include <random>
 #include <span>
 #include <string>
 #include <vector>
@@ -169,35 +165,6 @@ TEST_F(StoreTest, LeftoversAreNoModels) {
   const Store store(root);
   EXPECT_TRUE(store.list().empty());
   EXPECT_TRUE(trash_is_empty());
-}
-
-// A process that installs and removes is killed at random instants: what is listed afterwards is
-// always whole, and other models stay as they were.
-TEST_F(StoreTest, KilledAtRandomInstants) {
-  Store first(root);
-  add(first, "org/still", "untouched");
-  std::minstd_rand random(7);
-  int seen_with = 0, seen_without = 0;
-  for (int i = 0; i < 60; ++i) {
-    const pid_t child = ::fork();
-    if (child == 0) {
-      Store store(root);
-      for (int n = 0;; ++n) {
-        add(store, "org/one", std::string(20'000 + 1000 * (n % 3), static_cast<char>('a' + n % 3)));
-        if (n % 2 == 1) store.remove("org/one");
-      }
-    }
-    ::usleep(static_cast<useconds_t>(random() % 8000));
-    ::kill(child, SIGKILL);
-    ::waitpid(child, nullptr, 0);
-    const Store after(root);
-    EXPECT_TRUE(trash_is_empty());
-    for (const auto& model : after.list()) EXPECT_TRUE(after.verify(model.id).empty()) << i;
-    ASSERT_TRUE(after.find("org/still"));
-    ++(after.find("org/one") ? seen_with : seen_without);
-  }
-  EXPECT_GT(seen_with, 0);
-  EXPECT_GT(seen_without, 0);
 }
 
 TEST_F(StoreTest, HuggingFaceCacheIsUsedInPlace) {
