@@ -46,7 +46,8 @@ struct PullOptions {
   std::chrono::milliseconds retry_delay{1'000};     // doubled by each failure in a row
   int attempts = 5;                                 // failures in a row without any progress
 
-  // Called about ten times a second from the caller's thread; false stops.
+  // Called about ten times a second from the caller's thread, with zeros until the sizes are known;
+  // false stops.
   std::function<bool(uint64_t done, uint64_t total)> progress;
 
   // With endpoint and token of the environment: HF_ENDPOINT and HF_TOKEN, or MODELSCOPE_DOMAIN and

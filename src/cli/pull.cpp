@@ -16,8 +16,7 @@ PullOptions::Hub hub_of(const std::string& name) {
 }
 
 int run(Arguments& args) {
-  PullOptions options =
-      PullOptions::from_environment(hub_of(args.text("from", "huggingface")));
+  PullOptions options = PullOptions::from_environment(hub_of(args.text("from", "huggingface")));
   options.revision = args.text("revision");
   options.include = args.all("include");
   options.parallel = static_cast<int>(args.integer("parallel", options.parallel, 1, 16));
@@ -52,24 +51,23 @@ int run(Arguments& args) {
 }  // namespace
 
 Command pull_command() {
-  return {
-      .name = "pull",
-      .usage = "ID",
-      .summary = "fetches a model, or what is missing of it",
-      .examples =
-          "  ominix pull Qwen/Qwen2.5-0.5B-Instruct\n"
-          "  ominix pull Qwen/Qwen2.5-0.5B-Instruct-GGUF --include '*q4_k_m.gguf'\n"
-          "  ominix pull Qwen/Qwen2.5-0.5B-Instruct --from modelscope\n"
-          "Goes on where an interrupted download stopped, and checks sizes and hashes.\n"
-          "Environment: HF_ENDPOINT, HF_TOKEN; MODELSCOPE_DOMAIN, MODELSCOPE_API_TOKEN;\n"
-          "OMINIX_HOME is where models are kept (~/.cache/ominix).\n",
-      .options = {{"revision", "R", "a branch, tag or commit (the main branch)"},
-                  {"include", "GLOB", "only files whose path matches; may be given again"},
-                  {"from", "HUB", "huggingface (default) or modelscope"},
-                  {"parallel", "N", "files at a time (4)"}},
-      .min_positional = 1,
-      .max_positional = 1,
-      .run = run};
+  return {.name = "pull",
+          .usage = "ID",
+          .summary = "fetches a model, or what is missing of it",
+          .examples =
+              "  ominix pull Qwen/Qwen2.5-0.5B-Instruct\n"
+              "  ominix pull Qwen/Qwen2.5-0.5B-Instruct-GGUF --include '*q4_k_m.gguf'\n"
+              "  ominix pull Qwen/Qwen2.5-0.5B-Instruct --from modelscope\n"
+              "Goes on where an interrupted download stopped, and checks sizes and hashes.\n"
+              "Environment: HF_ENDPOINT, HF_TOKEN; MODELSCOPE_DOMAIN, MODELSCOPE_API_TOKEN;\n"
+              "OMINIX_HOME is where models are kept (~/.cache/ominix).\n",
+          .options = {{"revision", "R", "a branch, tag or commit (the main branch)"},
+                      {"include", "GLOB", "only files whose path matches; may be given again"},
+                      {"from", "HUB", "huggingface (default) or modelscope"},
+                      {"parallel", "N", "files at a time (4)"}},
+          .min_positional = 1,
+          .max_positional = 1,
+          .run = run};
 }
 
 }  // namespace ominix::cli

@@ -11,9 +11,7 @@
 namespace ominix::cli {
 namespace {
 
-Store default_store() {
-  return Store(Store::default_root(), Store::default_hugging_face_cache());
-}
+Store default_store() { return Store(Store::default_root(), Store::default_hugging_face_cache()); }
 
 int list(Arguments& args) {
   const auto models = default_store().list();

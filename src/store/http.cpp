@@ -128,13 +128,13 @@ struct Hop {
     const size_t colon = line.find(':');
     if (colon == line.npos) return;
     const std::string name = lower(line.substr(0, colon));
-    std::string value(trimmed(line.substr(colon + 1)));
-    if (name == "location") location = std::move(value);
+    const std::string value(trimmed(line.substr(colon + 1)));
+    if (name == "location") location = value;
     if (name == "content-type") response.content_type = lower(value);
-    if (name == "content-range") response.content_range = std::move(value);
+    if (name == "content-range") response.content_range = value;
     if (name == "content-encoding") response.encoding = lower(value);
-    if (name == "etag") response.etag = std::move(value);
-    if (name == "link") response.link = std::move(value);
+    if (name == "etag") response.etag = value;
+    if (name == "link") response.link = value;
   }
 };
 
@@ -160,6 +160,7 @@ struct HttpClient::State {
   const PullOptions& options;
   const std::atomic<bool>& stop;
   std::string origin;
+  std::function<void()> poll;
   CURL* curl = nullptr;
   std::array<char, CURL_ERROR_SIZE> reason{};
   int privacy = -1;         // of the endpoint, once it is known
@@ -174,6 +175,11 @@ struct HttpClient::State {
                   const Body& body, Response& response);
   [[noreturn]] void throw_status(long status, const std::string& url) const;
   [[noreturn]] void throw_curl(CURLcode code, const std::string& url) const;
+
+  // For messages. The query of a redirect may be a key.
+  std::string place(const std::string& url) const {
+    return shown(redirected ? std::string_view(url).substr(0, url.find('?')) : url);
+  }
 };
 
 namespace {
@@ -195,6 +201,7 @@ curl_socket_t on_socket(void* context, curlsocktype, curl_sockaddr* address) {
 template <class State>
 int on_progress(void* context, curl_off_t, curl_off_t now, curl_off_t, curl_off_t) {
   auto& state = *static_cast<State*>(context);
+  if (state.poll) state.poll();
   if (state.stop) return 1;
   const auto time = Clock::now();
   const auto passed = time - state.window_start;
@@ -210,8 +217,9 @@ int on_progress(void* context, curl_off_t, curl_off_t now, curl_off_t, curl_off_
 
 }  // namespace
 
-HttpClient::HttpClient(const PullOptions& options, const std::atomic<bool>& stop)
-    : state_(new State{options, stop, origin_of(options.endpoint)}) {
+HttpClient::HttpClient(const PullOptions& options, const std::atomic<bool>& stop,
+                       std::function<void()> poll)
+    : state_(new State{options, stop, origin_of(options.endpoint), std::move(poll)}) {
   start_curl();
   state_->curl = curl_easy_init();
   if (!state_->curl) throw std::bad_alloc();
@@ -220,7 +228,7 @@ HttpClient::HttpClient(const PullOptions& options, const std::atomic<bool>& stop
 HttpClient::~HttpClient() { curl_easy_cleanup(state_->curl); }
 
 void HttpClient::State::throw_status(long status, const std::string& url) const {
-  const std::string what = fmt::format("pull: {} answers {}", shown(url), status);
+  const std::string what = fmt::format("pull: {} answers {}", place(url), status);
   if (status == 401 || status == 403) {
     throw fail(ErrorCode::not_found,
                "{}: no such model, or it needs permission ({}): accept its terms on the site and "
@@ -243,13 +251,13 @@ void HttpClient::State::throw_curl(CURLcode code, const std::string& url) const 
   if (refused) {
     throw fail(ErrorCode::corrupt_data,
                "pull: the server redirects to '{}', an address inside a private network",
-               shown(url));
+               place(url));
   }
   const char* text = reason[0] ? reason.data() : curl_easy_strerror(code);
   const std::string what =
-      stalled ? fmt::format("pull: {}: under {} bytes/s for {} s", shown(url), kSlowest,
+      stalled ? fmt::format("pull: {}: under {} bytes/s for {} s", place(url), kSlowest,
                             std::chrono::duration<double>(options.stall_timeout).count())
-              : fmt::format("pull: {}: {}", shown(url), shown(text));
+              : fmt::format("pull: {}: {}", place(url), shown(text));
   switch (code) {
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_CACERT_BADFILE:
@@ -276,16 +284,12 @@ std::string HttpClient::State::hop(const Request& request, const std::string& ur
   window_start = Clock::now();
 
   using List = std::unique_ptr<curl_slist, decltype(&curl_slist_free_all)>;
-  List headers(nullptr, curl_slist_free_all);
-  const auto add = [&](const std::string& line) {
-    curl_slist* longer = curl_slist_append(headers.get(), line.c_str());
-    if (!longer) throw std::bad_alloc();
-    (void)headers.release();
-    headers.reset(longer);
-  };
-  add("Accept-Encoding: identity");
+  List headers(curl_slist_append(nullptr, "Accept-Encoding: identity"), curl_slist_free_all);
+  if (!headers) throw std::bad_alloc();
   if (!options.token.empty() && origin_of(url) == origin) {
-    add("Authorization: Bearer " + options.token);
+    const std::string line = "Authorization: Bearer " + options.token;
+    if (!curl_slist_append(headers.get(), line.c_str()))
+      throw std::bad_alloc();  // behind the first
   }
   const std::string range = fmt::format("{}-", request.from);
   if (request.from > 0) set(curl, CURLOPT_RANGE, range.c_str());

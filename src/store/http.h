@@ -50,8 +50,10 @@ class HttpClient {
   using Head = std::function<void(const Response&)>;
   using Body = std::function<void(std::span<const std::byte>)>;
 
-  // `stop`: once true, requests end with ErrorCode::cancelled. Both outlive the client.
-  HttpClient(const PullOptions& options, const std::atomic<bool>& stop);
+  // `stop`: once true, requests end with ErrorCode::cancelled. `poll` is called about once a second
+  // while a request runs. All outlive the client.
+  HttpClient(const PullOptions& options, const std::atomic<bool>& stop,
+             std::function<void()> poll = {});
   HttpClient(const HttpClient&) = delete;
   HttpClient& operator=(const HttpClient&) = delete;
   ~HttpClient();

@@ -85,6 +85,7 @@ class Crew {
     const auto count =
         std::min<size_t>(static_cast<size_t>(std::clamp(options_.parallel, 1, 16)), queue_.size());
     std::vector<std::jthread> threads;
+    threads.reserve(count);
     running_ = count;
     for (size_t i = 0; i < count; ++i) {
       threads.emplace_back([&] { run(stop, traffic); });
@@ -174,7 +175,9 @@ PullResult Store::pull(std::string_view id, const PullOptions& options) {
                shown(options.endpoint));
   }
   std::atomic<bool> stop = false;
-  store::HttpClient client(options, stop);
+  store::HttpClient client(options, stop, [&] {
+    if (options.progress && !options.progress(0, 0)) stop = true;
+  });
   const fs::path folder = downloads() / name, target = models() / name;
   const auto lock = store::Lock::try_folder(folder, true);
   if (!lock) {
@@ -187,6 +190,7 @@ PullResult Store::pull(std::string_view id, const PullOptions& options) {
       [] { return false; });
 
   Manifest manifest{listing.revision, store::choose_files(listing.files, options.include, id)};
+  store::check_files(manifest.files, "pull: the hub's list of files");
   std::error_code error;
   std::optional<Manifest> old;
   if (fs::exists(target / store::kManifest, error)) {
@@ -210,6 +214,14 @@ PullResult Store::pull(std::string_view id, const PullOptions& options) {
                                     [&](const StoreFile& f) { return f.hash == file.hash; });
     if (wanted && fs::is_regular_file(fs::symlink_status(target / file.name, error))) {
       link_or_copy(target / file.name, folder / file.hash);
+    }
+  }
+  // The Hugging Face cache keeps files under the same hashes.
+  for (const StoreFile& file : cache_.empty() ? std::vector<StoreFile>{} : manifest.files) {
+    const fs::path blob = cache_ / fmt::format("models--{}", name) / "blobs" / file.hash;
+    if (fs::is_regular_file(fs::symlink_status(blob, error)) &&
+        !fs::exists(folder / file.hash, error)) {
+      link_or_copy(blob, folder / file.hash);
     }
   }
   check_space(folder, manifest.files);

@@ -1,9 +1,10 @@
-// ominix-mutate [--count N] [--seed S] [--command PROGRAM]
+// ominix-mutate [--count N] [--seed S] [--check PROGRAM | --inspect PROGRAM]
 //
 // Makes N damaged model files (safetensors, GGUF, index, config; every kind of damage below in
 // turn) and checks each in a process of its own: no signal, at most 2 s, at most 64 MiB + 2 x file
-// of memory, one line of error where the file is refused. With --command, `PROGRAM check FILE`
-// stands for the library.
+// of memory, one line of error where the file is refused. With --check, `PROGRAM check FILE` stands
+// for the library; with --inspect, `PROGRAM inspect MODEL`, where MODEL is the damaged file or the
+// otherwise good folder that it lies in.
 #include <fcntl.h>
 #include <ominix/check.h>
 #include <signal.h>
@@ -30,7 +31,6 @@
 namespace {
 
 using ominix::DType;
-using ominix::testing::Bytes;
 using ominix::testing::GgufBuilder;
 using Random = std::mt19937_64;
 
@@ -65,10 +65,20 @@ constexpr std::array kWords = {"-1",
                                "9223372036854775808",
                                "18446744073709551616"};
 
+// A good file, and what lies beside it in its model's folder.
 struct Sample {
   std::string name;  // decides how the file is read
   std::string bytes;
+  std::vector<std::pair<std::string, std::string>> beside = {};
+
+  bool is_folder() const { return !name.ends_with(".gguf"); }
 };
+
+constexpr const char* kConfig = R"({"model_type":"llama","hidden_size":64,"num_attention_heads":8,
+    "num_key_value_heads":4,"num_hidden_layers":5,"vocab_size":512,"intermediate_size":172,
+    "rms_norm_eps":1e-05,"rope_theta":10000.0,"rope_scaling":{"factor":2.0,"type":"linear"},
+    "max_position_embeddings":128,"tie_word_embeddings":true})";
+constexpr const char* kShard = "model-00001-of-00001.safetensors";
 
 std::vector<Sample> samples() {
   std::vector<Sample> out;
@@ -79,22 +89,31 @@ std::vector<Sample> samples() {
             std::to_string(data.size() + 128) + "]}";
     data.append(128, 'x');
   }
-  out.push_back({"model.safetensors", ominix::testing::safetensors_bytes(json + "}", data)});
+  const std::string weights = ominix::testing::safetensors_bytes(json + "}", data);
+  out.push_back({"model.safetensors", weights, {{"config.json", kConfig}}});
 
   GgufBuilder gguf;
   std::vector<std::string> pieces = {"<unk>", "<0x0A>"};
   for (int i = 0; i < 200; ++i) pieces.push_back("piece" + std::to_string(i));
   std::vector<int32_t> types(pieces.size(), 1);
   types[1] = 6;
-  gguf.key("general.architecture", "test")
+  gguf.key("general.architecture", "llama")
       .key("general.alignment", 32u)
-      .key("test.block_count", 2u)
+      .key("llama.block_count", 2u)
+      .key("llama.context_length", 128u)
+      .key("llama.embedding_length", 64u)
+      .key("llama.feed_forward_length", 96u)
+      .key("llama.attention.head_count", 4u)
+      .key("llama.attention.head_count_kv", 2u)
+      .key("llama.attention.layer_norm_rms_epsilon", 1e-5f)
+      .key("llama.rope.freq_base", 10000.0f)
+      .key("tokenizer.ggml.model", "llama")
       .array("tokenizer.ggml.tokens", pieces)
       .array("tokenizer.ggml.scores", std::vector<float>(pieces.size(), -1.0f))
       .array("tokenizer.ggml.token_type", types)
       .array("tokenizer.ggml.merges", std::vector<std::string>{"p i", "e c"})
       .key("tokenizer.ggml.bos_token_id", 3u)
-      .tensor("a", DType::f32, {4, 8}, std::string(128, 'x'))
+      .tensor("token_embd.weight", DType::f32, {202, 64}, std::string(202 * 64 * 4, 'x'))
       .tensor("b", DType::q4_k, {2, 256}, std::string(288, 'x'))
       .tensor("c", DType::q8_0, {2, 32}, std::string(68, 'x'));
   out.push_back({"model.gguf", gguf.build()});
@@ -102,15 +121,13 @@ std::vector<Sample> samples() {
   std::string map;
   for (int i = 0; i < 40; ++i) {
     if (i > 0) map += ',';
-    map.append("\"w").append(std::to_string(i));
-    map.append(R"(":"model-00001-of-00001.safetensors")");
+    map.append("\"model.layers.").append(std::to_string(i)).append(".weight\":\"");
+    map.append(kShard).append("\"");
   }
   out.push_back({"model.safetensors.index.json",
-                 R"({"metadata":{"total_size":1},"weight_map":{)" + map + "}}"});
-  out.push_back({"config.json", R"({"model_type":"test","hidden_size":64,"num_attention_heads":8,
-    "num_key_value_heads":4,"num_hidden_layers":5,"vocab_size":512,"intermediate_size":172,
-    "rms_norm_eps":1e-05,"rope_theta":10000.0,"rope_scaling":{"factor":2.0,"type":"linear"},
-    "text_config":{"hidden_size":64,"head_dim":8}})"});
+                 R"({"metadata":{"total_size":1},"weight_map":{)" + map + "}}",
+                 {{"config.json", kConfig}, {kShard, weights}}});
+  out.push_back({"config.json", kConfig, {{"model.safetensors", weights}}});
   return out;
 }
 
@@ -164,17 +181,25 @@ struct Outcome {
   std::string text;
 };
 
-Outcome check(const std::string& file, const char* command) {
+struct Command {
+  const char *program = nullptr, *name = nullptr;
+};
+
+Outcome check(const std::string& file, const Command& command) {
   int pipe_ends[2];
   if (::pipe2(pipe_ends, O_CLOEXEC) != 0) return {.status = -1};
   const auto start = std::chrono::steady_clock::now();
   const pid_t child = ::fork();
   if (child == 0) {
     ::alarm(10);
-    ::dup2(pipe_ends[1], 1);
+    if (command.program) {  // what it says of a good file is not looked at
+      ::dup2(::open("/dev/null", O_WRONLY | O_CLOEXEC), 1);
+    } else {
+      ::dup2(pipe_ends[1], 1);
+    }
     ::dup2(pipe_ends[1], 2);
-    if (command) {
-      ::execl(command, command, "check", file.c_str(), nullptr);
+    if (command.program) {
+      ::execl(command.program, command.program, command.name, file.c_str(), nullptr);
       ::_exit(127);
     }
     const auto report = ominix::check_file(file);
@@ -213,15 +238,30 @@ std::string complaint(const Outcome& o, uint64_t size) {
 
 int main(int argc, char** argv) {
   uint64_t count = 1000, seed = 1;
-  const char* command = nullptr;
+  Command command;
   for (int i = 1; i + 1 < argc; i += 2) {
     const std::string_view option = argv[i];
     if (option == "--count") count = std::strtoull(argv[i + 1], nullptr, 10);
     if (option == "--seed") seed = std::strtoull(argv[i + 1], nullptr, 10);
-    if (option == "--command") command = argv[i + 1];
+    if (option == "--check") command = {argv[i + 1], "check"};
+    if (option == "--inspect") command = {argv[i + 1], "inspect"};
   }
+  const bool inspects = command.name && std::string_view(command.name) == "inspect";
   const ominix::testing::TempDir dir;
   const auto originals = samples();
+  for (size_t n = 0; n < originals.size(); ++n) {  // a folder each
+    std::filesystem::create_directory(dir / std::to_string(n));
+    for (const auto& [name, bytes] : originals[n].beside) {
+      dir.write(std::to_string(n) + '/' + name, bytes);
+    }
+    const auto path = dir.write(std::to_string(n) + '/' + originals[n].name, originals[n].bytes);
+    const bool folder = inspects && originals[n].is_folder();
+    const Outcome good = check((folder ? path.parent_path() : path).string(), command);
+    if (good.status != 0) {
+      std::printf("the good %s is refused: %s", originals[n].name.c_str(), good.text.c_str());
+      return 1;
+    }
+  }
   uint64_t refused = 0, failed = 0, most_memory = 0;
   double longest = 0;
   for (uint64_t i = 0; i < count; ++i) {
@@ -231,8 +271,9 @@ int main(int argc, char** argv) {
     kDamage[i / originals.size() % kDamage.size()](bytes, random);
     // Two kinds of damage in every third file.
     if (i % 3 == 0 && !bytes.empty()) kDamage[below(random, kDamage.size())](bytes, random);
-    const auto path = dir.write(sample.name, bytes);
-    const Outcome outcome = check(path.string(), command);
+    const auto path = dir.write(std::to_string(i % originals.size()) + '/' + sample.name, bytes);
+    const bool folder = inspects && sample.is_folder();
+    const Outcome outcome = check((folder ? path.parent_path() : path).string(), command);
     longest = std::max(longest, outcome.seconds);
     most_memory = std::max(most_memory, outcome.memory);
     refused += WIFEXITED(outcome.status) && WEXITSTATUS(outcome.status) == 1;

@@ -12,7 +12,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace ominix;
   if (size == 0) return 0;
   const std::string text(fuzz::text_of(data + 1, size - 1));
-  const auto use = [&](std::vector<StoreFile> files) {
+  const auto use = [&](const std::vector<StoreFile>& files) {
     store::check_files(files, "fuzz");
     for (const StoreFile& f : files) {
       if (!store::is_model_path(f.name) || f.name.find("..") == 0) std::abort();

@@ -168,7 +168,7 @@ TEST(HubAnswers, ContentRange) {
 
 // What a pull without --include takes.
 TEST(ChooseFiles, WhatOminixCanUse) {
-  const auto names = [](std::vector<StoreFile> listing,
+  const auto names = [](const std::vector<StoreFile>& listing,
                         const std::vector<std::string>& include = {}) {
     std::vector<std::string> out;
     for (const StoreFile& f : choose_files(listing, include, "id")) out.push_back(f.name);

@@ -57,6 +57,7 @@ void run(const std::string& program, int count, unsigned seed, Counts& counts) {
   dir.write("outside", "untouched");
   testing::Mirror mirror;
   std::vector<testing::Mirror::Files> versions;
+  versions.reserve(3);
   for (unsigned v = 0; v < 3; ++v) {
     versions.push_back({{"model.safetensors", {text_of(400'000, v)}},
                         {"config.json", {text_of(300, 10 + v), false}},

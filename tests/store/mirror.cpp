@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <span>
 
@@ -92,6 +93,7 @@ bool Mirror::Connection::wait(int milliseconds) const {
 }
 
 Mirror::Mirror() : listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  ::setenv("no_proxy", "*", 1);
   sockaddr_in address{};
   address.sin_family = AF_INET;  // all of 127.0.0.0/8, for redirects to another host
   socklen_t size = sizeof address;

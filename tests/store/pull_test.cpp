@@ -108,6 +108,22 @@ TEST_F(PullTest, NestedNamesPagesAndForeignFiles) {
   EXPECT_TRUE(store.list().empty());
 }
 
+TEST_F(PullTest, TakesWhatTheHuggingFaceCacheHas) {
+  fs::create_directories(dir / "hub/models--org--one/blobs");
+  dir.write("hub/models--org--one/blobs/" + testing::sha256(weights), weights);
+  dir.write("hub/models--org--one/blobs/" + testing::git_id(config), "damaged");
+  Store store(root, dir / "hub");
+  EXPECT_EQ(store.pull("org/one", options).reused_bytes, weights.size());
+  EXPECT_EQ(mirror.sent_bytes(), config.size());
+  expect_whole();
+}
+
+TEST_F(PullTest, StopsWhileTheListComes) {
+  mirror.intercept([](const Mirror::Request&, Mirror::Connection& to) { return !to.wait(60'000); });
+  options.progress = [](uint64_t, uint64_t) { return false; };
+  EXPECT_ERROR(Store(root).pull("org/one", options), ErrorCode::cancelled, "stopped");
+}
+
 TEST_F(PullTest, OneGgufOfSeveral) {
   mirror.publish("org/two", {{"m-q4_0.gguf", {"four"}},
                              {"m-q8_0-00001-of-00002.gguf", {"eight"}},
