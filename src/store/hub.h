@@ -16,7 +16,8 @@ struct Listing {
   std::vector<StoreFile> files;
 };
 
-// Asks for the list of files; names and hashes in it are not checked yet. Errors: those of HttpClient and of the parsers below.
+// Asks for the list of files; names and hashes in it are not checked yet. Errors: those of
+// HttpClient and of the parsers below.
 Listing list_files(HttpClient& client, const PullOptions& options, std::string_view id);
 
 // Where a file of that listing lies.

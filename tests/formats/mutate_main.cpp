@@ -93,10 +93,16 @@ std::vector<Sample> samples() {
   out.push_back({"model.safetensors", weights, {{"config.json", kConfig}}});
 
   GgufBuilder gguf;
-  std::vector<std::string> pieces = {"<unk>", "<0x0A>"};
-  for (int i = 0; i < 200; ++i) pieces.push_back("piece" + std::to_string(i));
-  std::vector<int32_t> types(pieces.size(), 1);
-  types[1] = 6;
+  std::vector<std::string> pieces = {"<unk>"};
+  for (int i = 0; i < 256; ++i) {
+    std::array<char, 8> name{};
+    std::snprintf(name.data(), name.size(), "<0x%02X>", i);
+    pieces.emplace_back(name.data());
+  }
+  std::vector<int32_t> types(pieces.size(), 6);
+  types[0] = 2;
+  for (int i = 0; i < 50; ++i) pieces.push_back("piece" + std::to_string(i));
+  types.resize(pieces.size(), 1);
   gguf.key("general.architecture", "llama")
       .key("general.alignment", 32u)
       .key("llama.block_count", 2u)
@@ -113,7 +119,7 @@ std::vector<Sample> samples() {
       .array("tokenizer.ggml.token_type", types)
       .array("tokenizer.ggml.merges", std::vector<std::string>{"p i", "e c"})
       .key("tokenizer.ggml.bos_token_id", 3u)
-      .tensor("token_embd.weight", DType::f32, {202, 64}, std::string(202 * 64 * 4, 'x'))
+      .tensor("token_embd.weight", DType::f32, {4, 8}, std::string(4 * 8 * 4, 'x'))
       .tensor("b", DType::q4_k, {2, 256}, std::string(288, 'x'))
       .tensor("c", DType::q8_0, {2, 32}, std::string(68, 'x'));
   out.push_back({"model.gguf", gguf.build()});
