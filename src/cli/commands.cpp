@@ -9,10 +9,9 @@
 namespace ominix::cli {
 
 std::span<const Command> commands() {
-  static const std::vector<Command> all = {run_command(), eval_command(), bench_command(),
-                                           inspect_command(), doctor_command(),
-                                           check_command(), pull_command(), list_command(),
-                                           rm_command(), verify_command()};
+  static const std::vector<Command> all = {
+      run_command(),   eval_command(), bench_command(), inspect_command(), doctor_command(),
+      check_command(), pull_command(), list_command(),  rm_command(),      verify_command()};
   return all;
 }
 
