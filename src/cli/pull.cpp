@@ -19,7 +19,7 @@ int run(Arguments& args) {
   PullOptions options = PullOptions::from_environment(hub_of(args.text("from", "huggingface")));
   options.revision = args.text("revision");
   options.include = args.all("include");
-  options.parallel = static_cast<int>(args.integer("parallel", options.parallel, 1, 16));
+  options.parallel = args.number("parallel", options.parallel, 1, 16);
   const InterruptScope interrupt;
   Store store(Store::default_root(), Store::default_hugging_face_cache());
   PullResult result;

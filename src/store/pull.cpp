@@ -49,6 +49,24 @@ void link_or_copy(const fs::path& from, const fs::path& to) {
   store::sync_file(to);
 }
 
+// What an older revision and the Hugging Face cache (`blobs`, by the same hashes) have of `wanted`.
+// Download::fetch checks it before it is used.
+void reuse(const fs::path& folder, const std::vector<StoreFile>& wanted, const fs::path& model,
+           const std::vector<StoreFile>& old, const fs::path& blobs) {
+  std::error_code error;
+  for (const StoreFile& file : wanted) {
+    const auto same = std::find_if(old.begin(), old.end(),
+                                   [&](const StoreFile& f) { return f.hash == file.hash; });
+    for (const fs::path& here : {same == old.end() ? fs::path() : model / same->name,
+                                 blobs.empty() ? fs::path() : blobs / file.hash}) {
+      if (!here.empty() && fs::is_regular_file(fs::symlink_status(here, error)) &&
+          !fs::exists(folder / file.hash, error)) {
+        link_or_copy(here, folder / file.hash);
+      }
+    }
+  }
+}
+
 void check_space(const fs::path& folder, const std::vector<StoreFile>& files) {
   uint64_t missing = 0;
   for (const StoreFile& file : files) {
@@ -168,7 +186,7 @@ PullResult Store::pull(std::string_view id, const PullOptions& options) {
   if (!options.revision.empty() && !store::is_revision(options.revision)) {
     throw fail(ErrorCode::invalid_argument, "pull: '{}' is no revision", shown(options.revision));
   }
-  if (!options.token.empty() && options.endpoint.starts_with("http:") &&
+  if (!options.token.empty() && store::origin_of(options.endpoint).starts_with("http:") &&
       !store::is_loopback_url(options.endpoint)) {
     throw fail(ErrorCode::invalid_argument,
                "pull: the endpoint '{}' would get the token unencrypted: use https, or unset it",
@@ -208,22 +226,8 @@ PullResult Store::pull(std::string_view id, const PullOptions& options) {
       return {std::move(*model), 0, bytes};
     }
   }
-  // What an older revision has already, under its hash; checked again before it is used.
-  for (const StoreFile& file : old ? old->files : std::vector<StoreFile>{}) {
-    const bool wanted = std::any_of(manifest.files.begin(), manifest.files.end(),
-                                    [&](const StoreFile& f) { return f.hash == file.hash; });
-    if (wanted && fs::is_regular_file(fs::symlink_status(target / file.name, error))) {
-      link_or_copy(target / file.name, folder / file.hash);
-    }
-  }
-  // The Hugging Face cache keeps files under the same hashes.
-  for (const StoreFile& file : cache_.empty() ? std::vector<StoreFile>{} : manifest.files) {
-    const fs::path blob = cache_ / fmt::format("models--{}", name) / "blobs" / file.hash;
-    if (fs::is_regular_file(fs::symlink_status(blob, error)) &&
-        !fs::exists(folder / file.hash, error)) {
-      link_or_copy(blob, folder / file.hash);
-    }
-  }
+  reuse(folder, manifest.files, target, old ? old->files : std::vector<StoreFile>{},
+        cache_.empty() ? fs::path() : cache_ / fmt::format("models--{}", name) / "blobs");
   check_space(folder, manifest.files);
   store::Traffic traffic;
   Crew(options, folder, id, listing.revision, manifest.files).work(stop, traffic);

@@ -173,7 +173,7 @@ TEST_F(PullTest, RefusesWhatCannotBe) {
   options.revision.clear();
   options.endpoint = "ftp://127.0.0.1";
   EXPECT_ERROR(store.pull("org/one", options), ErrorCode::invalid_argument, "the endpoint is");
-  options.endpoint = "http://mirror.example";
+  options.endpoint = "HTTP://mirror.example";
   options.token = "secret";
   EXPECT_ERROR(store.pull("org/one", options), ErrorCode::invalid_argument, "unencrypted");
   options.endpoint = "http://127.0.0.1:1";
