@@ -107,14 +107,26 @@ double deviation(std::span<const float> logits) {
   return std::sqrt(std::max(0.0, squares / count - mean * mean));
 }
 
-void collect(std::span<const float> logits, float least, float largest, float temperature,
+void collect(std::span<const float> logits, float least, size_t k, float largest, float temperature,
              Candidates& out) {
   out.clear();
+  // A heap whose front is the least of the k best so far: most logits are turned away at once.
+  const auto better = [](const Candidate& a, const Candidate& b) {
+    return a.logit != b.logit ? a.logit > b.logit : a.id < b.id;
+  };
+  const bool bounded = k > 0 && k < logits.size();
   for (size_t i = 0; i < logits.size(); ++i) {
     if (logits[i] < least) continue;
-    const double weight = std::exp((double{logits[i]} - largest) / temperature);
-    out.push_back({static_cast<int32_t>(i), logits[i], weight});
+    if (bounded && out.size() == k) {
+      if (logits[i] <= out.front().logit) continue;  // of equals the lower id stays
+      std::ranges::pop_heap(out, better);
+      out.pop_back();
+    }
+    out.push_back({static_cast<int32_t>(i), logits[i], 0});
+    if (bounded) std::ranges::push_heap(out, better);
   }
+  if (bounded) std::ranges::sort(out, {}, &Candidate::id);
+  for (Candidate& x : out) x.weight = std::exp((x.logit - largest) / temperature);
 }
 
 double total_weight(const Candidates& c) {
@@ -133,8 +145,12 @@ void keep_top_k(Candidates& c, size_t k) {
 }
 
 void keep_top_p(Candidates& c, double p) {
+  const double total = total_weight(c);
+  // All that weigh less than this together weigh less than what top_p leaves out.
+  const double least = (1 - p) * total / static_cast<double>(c.size());
+  std::erase_if(c, [&](const Candidate& x) { return x.weight < least; });
   const std::vector<Ranked> ranked = rank(c, downwards);
-  keep_up_to(c, ranked, end_of_mass(ranked, p * total_weight(c)));
+  keep_up_to(c, ranked, end_of_mass(ranked, p * total));
 }
 
 void keep_min_p(Candidates& c, double p) {

@@ -26,8 +26,9 @@ double log_sum_exp(std::span<const float> logits, float largest);
 // Standard deviation of the finite logits.
 double deviation(std::span<const float> logits);
 
-// The tokens with logits of at least `least`, weighed by e^((logit - largest) / temperature).
-void collect(std::span<const float> logits, float least, float largest, float temperature,
+// The tokens with logits of at least `least`, the `k` largest of them where k is not 0, weighed by
+// e^((logit - largest) / temperature).
+void collect(std::span<const float> logits, float least, size_t k, float largest, float temperature,
              Candidates& out);
 
 // Filters. Each leaves at least one candidate, takes linear time, and does not sort all of them:

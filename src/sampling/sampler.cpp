@@ -129,9 +129,9 @@ void Sampler::filter(std::span<const float> logits, float largest, int64_t posit
   if (min_p_first && o.min_p > 0) spread = std::min(spread, -std::log(o.min_p) * o.temperature);
   if (!plain && o.top_n_sigma > 0)
     spread = std::min(spread, static_cast<float>(o.top_n_sigma * deviation(logits)));
-  collect(logits, largest - spread, largest, o.temperature, candidates_);
+  const auto top_k = static_cast<size_t>(plain ? 0 : o.top_k);
+  collect(logits, largest - spread, top_k, largest, o.temperature, candidates_);
   if (plain) return;
-  if (o.top_k > 0) keep_top_k(candidates_, static_cast<size_t>(o.top_k));
   if (o.typical_p < 1.0f) keep_typical(candidates_, o.typical_p);
   if (o.top_p < 1.0f) keep_top_p(candidates_, o.top_p);
   if (o.min_p > 0) keep_min_p(candidates_, o.min_p);
