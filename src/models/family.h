@@ -36,6 +36,8 @@ struct Family {
     Json (*config)(const formats::Gguf& file);
     // From GGUF's names and forms to the family's own.
     weights::Rules (*rules)(const Json& config);
+    // Tells apart families that share an architecture; absent: all files of it.
+    bool (*fits)(const formats::Gguf& file) = nullptr;
   };
   std::optional<GgufForm> gguf;
 };

@@ -33,7 +33,7 @@ template <class Names>
 const Family& choose(std::string_view what, std::string_view wanted, Names names_of) {
   std::vector<std::string_view> known;
   for (const Family& family : families()) {
-    const auto& names = names_of(family);
+    const std::vector<std::string_view> names = names_of(family);
     if (std::ranges::find(names, wanted) != names.end()) return family;
     known.insert(known.end(), names.begin(), names.end());
   }
@@ -47,15 +47,14 @@ const Family& family_for(const Json& config) {
   ConfigReader reader(config, "config.json");
   std::string type;
   reader.require("model_type", type);
-  return choose("config.json: model_type", type,
-                [](const Family& f) -> const auto& { return f.model_types; });
+  return choose("config.json: model_type", type, [](const Family& f) { return f.model_types; });
 }
 
 const Family& family_for(const formats::Gguf& file) {
   const auto architecture = file.metadata().require<std::string>("general.architecture");
-  static const std::vector<std::string_view> none;
-  return choose("gguf: architecture", architecture, [](const Family& f) -> const auto& {
-    return f.gguf ? f.gguf->architectures : none;
+  return choose("gguf: architecture", architecture, [&](const Family& f) {
+    const bool fits = f.gguf && (!f.gguf->fits || f.gguf->fits(file));
+    return fits ? f.gguf->architectures : std::vector<std::string_view>();
   });
 }
 

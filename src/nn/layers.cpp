@@ -56,7 +56,12 @@ std::vector<array> JoinedLinear::operator()(const array& x) const {
 Embedding::Embedding(const weights::Scope& w, int64_t count, int64_t width)
     : weight_(w.matrix(count, width)) {}
 
-RmsNorm::RmsNorm(const weights::Scope& w, int64_t width, float eps)
-    : weight_(w.tensor("weight", {width})), eps_(eps) {}
+RmsNorm::RmsNorm(const weights::Scope& w, int64_t width, float eps, NormWeight kind)
+    : weight_(w.tensor("weight", {width})), eps_(eps) {
+  if (kind == NormWeight::one_plus) {
+    weight_ = mx::add(weight_, array(1.0f));
+    weight_.eval();
+  }
+}
 
 }  // namespace ominix::nn

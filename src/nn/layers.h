@@ -77,10 +77,12 @@ class Embedding {
   kernels::Matrix weight_;
 };
 
-// x / sqrt(mean(x²) + eps) · weight, over the last axis.
+// x / sqrt(mean(x²) + eps) · weight, over the last axis. one_plus: · (1 + weight).
+enum class NormWeight : uint8_t { plain, one_plus };
+
 class RmsNorm {
  public:
-  RmsNorm(const weights::Scope& w, int64_t width, float eps);
+  RmsNorm(const weights::Scope& w, int64_t width, float eps, NormWeight kind = NormWeight::plain);
   array operator()(const array& x) const { return kernels::rms_norm(x, weight_, eps_); }
   // {x + y, norm(x + y)}: the residual sum and its norm in one operation.
   std::pair<array, array> add(const array& x, const array& y) const {

@@ -128,6 +128,28 @@ Rule split_stack(std::string pattern, std::string replacement) {
   };
 }
 
+Rule add_to_values(std::string pattern, float value) {
+  return [pattern = std::move(pattern), value](TensorMap& tensors) {
+    for_each_match(tensors, pattern, [&](const std::string& name, auto&) {
+      StoredTensor& tensor = tensors.find(name)->second;
+      if (tensor.type != DType::f32) {
+        throw fail(ErrorCode::unsupported, "weights: tensor '{}' has type {}, expected f32", name,
+                   to_string(tensor.type));
+      }
+      tensor.read = [read = std::move(tensor.read), value](uint64_t offset,
+                                                           std::span<std::byte> out) {
+        read(offset, out);
+        for (size_t at = 0; at + 4 <= out.size(); at += 4) {
+          float x;
+          std::memcpy(&x, &out[at], 4);
+          x += value;
+          std::memcpy(&out[at], &x, 4);
+        }
+      };
+    });
+  };
+}
+
 void apply(const Rules& rules, TensorMap& tensors) {
   for (const Rule& rule : rules) rule(tensors);
 }

@@ -22,6 +22,8 @@ Rule reorder_rows(std::string pattern, std::function<int64_t(int64_t row, int64_
 Rule split_rows_in_half(std::string pattern, std::string first, std::string second);
 // Splits a tensor of three axes into those along the first; '#' in `replacement` is their number.
 Rule split_stack(std::string pattern, std::string replacement);
+// Adds `value` to every element of a float32 tensor. Unlike the others it must run once only.
+Rule add_to_values(std::string pattern, float value);
 
 void apply(const Rules& rules, TensorMap& tensors);
 

@@ -44,7 +44,8 @@ TEST(Rules, TwoTensorsOfOneNameAreAnError) {
   TensorMap t;
   t.emplace("a.x", stored({1}, {1}));
   t.emplace("b.x", stored({1}, {1}));
-  EXPECT_ERROR(apply({rename("a.*", "b.*")}, t), ErrorCode::corrupt_data, "two tensors of the checkpoint mean 'b.x'");
+  EXPECT_ERROR(apply({rename("a.*", "b.*")}, t), ErrorCode::corrupt_data,
+               "two tensors of the checkpoint mean 'b.x'");
 }
 
 TEST(Rules, ReorderRowsMovesWholeRows) {
@@ -67,6 +68,41 @@ TEST(Rules, SplitRowsInHalf) {
   TensorMap odd;
   odd.emplace("m.gate_up.weight", stored({3, 1}, {1, 2, 3}));
   EXPECT_ERROR(split(odd), ErrorCode::corrupt_data, "expected an even number of rows");
+}
+
+TEST(Rules, SplitStackNumbersItsParts) {
+  TensorMap t;
+  t.emplace("l.0.switch.gate.weight", stored({2, 2, 2}, {1, 2, 3, 4, 5, 6, 7, 8}));
+  t.emplace("l.0.switch.gate.bias", stored({2, 2}, {1, 2, 3, 4}));
+  const Rule split = split_stack("*.switch.gate.*", "*.switch.gate.#.*");
+  apply({split, split}, t);
+  EXPECT_EQ(names(t),
+            (std::vector<std::string>{"l.0.switch.gate.0.weight", "l.0.switch.gate.1.weight",
+                                      "l.0.switch.gate.bias"}));
+  EXPECT_EQ(t.at("l.0.switch.gate.1.weight").shape, (Shape{2, 2}));
+  EXPECT_EQ(values_of(t.at("l.0.switch.gate.1.weight")), (std::vector<float>{5, 6, 7, 8}));
+}
+
+TEST(Rules, AddToValues) {
+  TensorMap t;
+  t.emplace("a.norm.weight", stored({3}, {1, 2, 3}));
+  apply({add_to_values("*norm.weight", -1.0f)}, t);
+  EXPECT_EQ(values_of(t.at("a.norm.weight")), (std::vector<float>{0, 1, 2}));
+  t.at("a.norm.weight").type = DType::f16;
+  EXPECT_ERROR(apply({add_to_values("*norm.weight", 1.0f)}, t), ErrorCode::unsupported,
+               "'a.norm.weight' has type f16");
+}
+
+TEST(QuantizationConfig, PartsOfAStackHaveItsSetting) {
+  QuantizationConfig q;
+  q.modules["mlp.switch.gate"] = {.bits = 8};
+  q.modules["mlp.switch.gate.1"] = {.bits = 2};
+  EXPECT_EQ(q.of("mlp.switch.gate").bits, 8);
+  EXPECT_EQ(q.of("mlp.switch.gate.0").bits, 8);
+  EXPECT_EQ(q.of("mlp.switch.gate.1").bits, 2);
+  EXPECT_EQ(q.of("mlp.switch.gate.x").bits, 4);
+  EXPECT_EQ(q.of("other.0").bits, 4);
+  EXPECT_EQ(q.of("0").bits, 4);
 }
 
 }  // namespace

@@ -27,19 +27,23 @@ WEIGHT_DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16":
 def draw_weights(model, seed, dtype):
     """Wide weights: at the libraries' own sigma of 0.02 a wrong path would change nothing visible."""
     generator = torch.Generator().manual_seed(seed)
+    # Norms that add 1 to their weight come with embeddings that are multiplied by sqrt(hidden_size).
+    adds_one = "gemma" in model.config.model_type
     with torch.no_grad():
         buffers = [(k, v) for k, v in model.named_buffers() if k.endswith("e_score_correction_bias")]
         for name, parameter in sorted([*model.named_parameters(), *buffers]):
             noise = torch.randn(parameter.shape, generator=generator)
             if "norm" in name:
-                value = 1 + 0.2 * noise
+                value = (0 if adds_one else 1) + 0.2 * noise
+                if adds_one and name == "model.norm.weight":
+                    value += 3  # in front of the weak head below
             elif name.endswith("bias"):
                 value = 0.3 * noise
             elif name.endswith("e_score_correction_bias"):
                 value = 0.2 * noise
             elif "embed_tokens" in name:
                 # A tied head on a strong embedding would only repeat the last token.
-                value = (0.15 if model.config.tie_word_embeddings else 0.5) * noise
+                value = (0.04 if adds_one else 0.15 if model.config.tie_word_embeddings else 0.5) * noise
             else:
                 value = 1.2 / parameter.shape[-1] ** 0.5 * noise
             parameter.copy_(value.to(WEIGHT_DTYPES[dtype]).float())
@@ -130,12 +134,12 @@ def try_seed(model, seed, dtype, lengths, single_length, with_greedy, change=Non
 
 def write_case(name, model_class, config, *, spelling="new", dtype="float32", lengths=LENGTHS,
                single_length=SINGLE_LENGTH, with_greedy=True, batch_agrees=True, note="", packing=None,
-               layout="state", keys=()):
+               layout="state", keys=(), extra=None):
     """Writes tests/goldens/NAME. `spelling` of rope in config.json: "new" is rope_parameters, as
     transformers 5 writes it, "old" is rope_theta beside rope_scaling. `packing` (packed.py) quantizes the
     weights after they are drawn and writes the folder's files. `layout`: tensors as the class names them
     ("state"), as it publishes them ("published"), or as mlx-lm writes them ("mlx"). `keys`: what config.json
-    must carry beside the usual."""
+    must carry beside the usual, `extra`: what it carries besides."""
     model = model_class._from_config(config, attn_implementation="eager", dtype=torch.float32).eval()
     for seed in range(1, 200):
         found = try_seed(model, seed, dtype, lengths, single_length, with_greedy, packing and packing.quantize)
@@ -152,7 +156,7 @@ def write_case(name, model_class, config, *, spelling="new", dtype="float32", le
     if packing:
         packing.save(folder, tensors)
     else:
-        save_plain(folder, model, model_class, config, spelling, dtype, layout, keys)
+        save_plain(folder, model, model_class, config, spelling, dtype, layout, keys, extra)
     safetensors.numpy.save_file({k: np.ascontiguousarray(v) for k, v in tensors.items()}, folder / "golden.safetensors")
     meta = {
         "reference": f"transformers {transformers.__version__}, torch {torch.__version__.split('+')[0]}",
@@ -172,7 +176,7 @@ def write_case(name, model_class, config, *, spelling="new", dtype="float32", le
     print(f"{name}: seed {seed}, {sum(f.stat().st_size for f in folder.iterdir()) // 1024} KB")
 
 
-def save_plain(folder, model, model_class, config, spelling, dtype, layout="state", keys=()):
+def save_plain(folder, model, model_class, config, spelling, dtype, layout="state", keys=(), extra=None):
     weights = {k: v.to(WEIGHT_DTYPES[dtype]).contiguous() for k, v in model.state_dict().items()}
     if layout in ("published", "mlx"):
         with tempfile.TemporaryDirectory() as published:
@@ -182,7 +186,7 @@ def save_plain(folder, model, model_class, config, spelling, dtype, layout="stat
     if config.tie_word_embeddings:
         weights.pop("lm_head.weight", None)
     safetensors.torch.save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
-    written = config_json(config, model_class, spelling, dtype) | {key: getattr(config, key) for key in keys}
+    written = config_json(config, model_class, spelling, dtype) | {key: getattr(config, key) for key in keys} | (extra or {})
     (folder / "config.json").write_text(json.dumps(dict(sorted(written.items())), indent=2) + "\n")
     if layout == "mlx":
         from mlx_lm.utils import load_model, save_model
@@ -201,15 +205,19 @@ def config_json(config, model_class, spelling, dtype):
     for key in ("model_type", "vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers",
                 "num_attention_heads", "num_key_value_heads", "max_position_embeddings", "rms_norm_eps",
                 "hidden_act", "tie_word_embeddings", "bos_token_id", "eos_token_id"):
-        values[key] = getattr(config, key)
+        if hasattr(config, key):
+            values[key] = getattr(config, key)
     values["architectures"] = [model_class.__name__]
     values["transformers_version"] = transformers.__version__
     values.pop("dtype", None)
     rope = dict(config.rope_parameters)
+    if "full_attention" in rope and spelling == "old":
+        values["rope_local_base_freq"] = rope["sliding_attention"]["rope_theta"]
+        rope = dict(rope["full_attention"])
     if spelling == "old":
         values.pop("rope_parameters", None)
         values.pop("layer_types", None)
-        if "sliding_window" in values:
+        if "use_sliding_window" in values:
             values["sliding_window"] = 8  # a number that use_sliding_window: false switches off
         values["torch_dtype"] = dtype
         values["rope_theta"] = rope.pop("rope_theta")

@@ -1,5 +1,3 @@
-#include <algorithm>
-#include <iterator>
 #include <nlohmann/json.hpp>
 
 #include "mlx/ops.h"
@@ -67,13 +65,12 @@ Json gguf_config(const formats::Gguf& file) {
 }
 
 weights::Rules gguf_rules(const Json&) {
-  weights::Rules out = {
-      weights::rename("blk.*.ffn_up.*", "model.layers.*.mlp.gate_up_proj.*"),
-      weights::rename("blk.*.post_attention_norm.*", "model.layers.*.post_self_attn_layernorm.*"),
-      weights::rename("blk.*.post_ffw_norm.*", "model.layers.*.post_mlp_layernorm.*"),
-  };
-  std::ranges::copy(shared::gguf_text_rules(), std::back_inserter(out));
-  return out;
+  using weights::rename;
+  return shared::joined(
+      {{rename("blk.*.ffn_up.*", "model.layers.*.mlp.gate_up_proj.*"),
+        rename("blk.*.post_attention_norm.*", "model.layers.*.post_self_attn_layernorm.*"),
+        rename("blk.*.post_ffw_norm.*", "model.layers.*.post_mlp_layernorm.*")},
+       shared::gguf_text_rules()});
 }
 
 }  // namespace

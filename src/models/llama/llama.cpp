@@ -24,19 +24,13 @@ std::unique_ptr<TextModel> load(ConfigReader& r, const weights::Scope& w) {
   return std::make_unique<Model>(Config(r), w);
 }
 
-// llama.cpp stores the q and k rows of a head as pairs (2i, 2i + 1) where the reference has (i, i +
-// d/2).
 weights::Rules gguf_rules(const Json& config) {
-  weights::Rules out = shared::gguf_text_rules();
-  const int head_dim = shared::head_dim_of(config);
-  const auto half_from_pairs = [head_dim](int64_t row, int64_t) {
-    const int64_t head = row / head_dim, at = row % head_dim, half = head_dim / 2;
-    return head * head_dim + 2 * (at % half) + at / half;
-  };
-  for (const char* name : {"*.self_attn.q_proj.*", "*.self_attn.k_proj.*"}) {
-    out.push_back(weights::reorder_rows(name, half_from_pairs));
-  }
-  return out;
+  return shared::joined({shared::gguf_text_rules(), shared::gguf_unpaired_rules(config)});
+}
+
+// With experts it is another family's.
+bool is_dense(const formats::Gguf& file) {
+  return shared::GgufMeta(file).integer("expert_count").value_or(0) == 0;
 }
 
 Json gguf_config(const formats::Gguf& file) { return shared::gguf_text_config(file, "llama"); }
@@ -48,7 +42,7 @@ Family family() {
           .model_types = {"llama"},
           .load_text = load,
           .rules = shared::text_rules,
-          .gguf = Family::GgufForm{{"llama"}, gguf_config, gguf_rules}};
+          .gguf = Family::GgufForm{{"llama"}, gguf_config, gguf_rules, is_dense}};
 }
 
 }  // namespace ominix::models::llama

@@ -14,7 +14,9 @@ Attention::Attention(const DecoderConfig& c, const weights::Scope& w, int layer,
       heads_(c.num_attention_heads),
       kv_heads_(c.num_key_value_heads),
       head_dim_(c.head_dim),
-      window_(options.window),
+      attend_{.scale = options.scale > 0 ? options.scale
+                                         : 1.0f / std::sqrt(static_cast<float>(c.head_dim)),
+              .window = options.window},
       qkv_proj_(w, c.hidden_size,
                 {{{"q_proj", heads_ * head_dim_},
                   {"k_proj", kv_heads_ * head_dim_},
@@ -22,8 +24,8 @@ Attention::Attention(const DecoderConfig& c, const weights::Scope& w, int layer,
                 options.qkv_bias),
       o_proj_(w / "o_proj", heads_ * head_dim_, c.hidden_size, options.o_bias) {
   if (options.qk_norm) {
-    q_norm_.emplace(w / "q_norm", head_dim_, c.rms_norm_eps);
-    k_norm_.emplace(w / "k_norm", head_dim_, c.rms_norm_eps);
+    q_norm_.emplace(w / "q_norm", head_dim_, c.rms_norm_eps, options.norm_weight);
+    k_norm_.emplace(w / "k_norm", head_dim_, c.rms_norm_eps, options.norm_weight);
   }
 }
 
@@ -39,8 +41,7 @@ array Attention::operator()(const array& x, const nn::Rope& rope, nn::Pass& pass
   }
   q = pass.rope(rope, q);
   k = pass.rope(rope, k);
-  const float scale = 1.0f / std::sqrt(static_cast<float>(head_dim_));
-  return o_proj_(pass.attend(layer_, q, k, v, {.scale = scale, .window = window_}));
+  return o_proj_(pass.attend(layer_, q, k, v, attend_));
 }
 
 SwiGlu::SwiGlu(const weights::Scope& w, int64_t hidden, int64_t inner, bool bias)

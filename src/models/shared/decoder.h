@@ -19,7 +19,9 @@ namespace ominix::models::shared {
 struct AttentionOptions {
   bool qkv_bias = false, o_bias = false;
   bool qk_norm = false;  // each head of q and k through a norm, before rope
-  int window = 0;        // keys that a query sees, itself included; 0: all
+  nn::NormWeight norm_weight = nn::NormWeight::plain;
+  int window = 0;      // keys that a query sees, itself included; 0: all
+  float scale = 0.0f;  // of scores; 0: 1 / sqrt(head_dim)
 };
 
 class Attention {
@@ -27,10 +29,11 @@ class Attention {
   Attention(const DecoderConfig& c, const weights::Scope& w, int layer,
             const AttentionOptions& options);
   array operator()(const array& x, const nn::Rope& rope, nn::Pass& pass) const;
-  kernels::KvSpec kv_spec() const { return {kv_heads_, head_dim_, head_dim_, window_}; }
+  kernels::KvSpec kv_spec() const { return {kv_heads_, head_dim_, head_dim_, attend_.window}; }
 
  private:
-  int layer_, heads_, kv_heads_, head_dim_, window_;
+  int layer_, heads_, kv_heads_, head_dim_;
+  kernels::AttendOptions attend_;
   nn::Joined<3> qkv_proj_;
   nn::Linear o_proj_;
   std::optional<nn::RmsNorm> q_norm_, k_norm_;

@@ -1,6 +1,10 @@
 #include "models/shared/experts.h"
 
-#include <string>
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "models/shared/gguf_text.h"
 
 namespace ominix::models::shared {
 
@@ -24,6 +28,20 @@ weights::Rules expert_rules(const std::string& block) {
       out.push_back(split_stack(stack + part + "." + plane, stack + part + ".#." + plane));
   }
   return out;
+}
+
+void check_experts(const ConfigReader& r, int count, int chosen) {
+  r.check(chosen >= 1 && chosen <= count && count <= 4096,
+          fmt::format("{} experts of which a token meets {}, expected at most 4096 and as many",
+                      count, chosen));
+}
+
+void gguf_experts(const formats::Gguf& file, Json& config, const char* count_key) {
+  const GgufMeta meta(file);
+  config[count_key] = meta.require("expert_count");
+  config["num_experts_per_tok"] = meta.require("expert_used_count");
+  if (const auto n = meta.integer("expert_feed_forward_length"))
+    config["moe_intermediate_size"] = *n;
 }
 
 }  // namespace ominix::models::shared

@@ -1,6 +1,7 @@
 #include "models/shared/gguf_text.h"
 
 #include <algorithm>
+#include <iterator>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <span>
@@ -10,32 +11,28 @@
 #include "base/error.h"
 
 namespace ominix::models::shared {
+
+GgufMeta::GgufMeta(const formats::Gguf& file)
+    : metadata_(file.metadata()),
+      prefix_(metadata_.require<std::string>("general.architecture") + ".") {}
+
+int64_t GgufMeta::require(const std::string& key) const {
+  return metadata_.require<int64_t>(prefix_ + key);
+}
+std::optional<int64_t> GgufMeta::integer(const std::string& key) const {
+  return metadata_.find<int64_t>(prefix_ + key);
+}
+std::optional<double> GgufMeta::number(const std::string& key) const {
+  return metadata_.find<double>(prefix_ + key);
+}
+std::optional<std::string> GgufMeta::text(const std::string& key) const {
+  return metadata_.find<std::string>(prefix_ + key);
+}
+std::optional<bool> GgufMeta::flag(const std::string& key) const {
+  return metadata_.find<bool>(prefix_ + key);
+}
+
 namespace {
-
-// Reads `architecture`.key.
-class Meta {
- public:
-  explicit Meta(const formats::Gguf& file)
-      : metadata_(file.metadata()),
-        prefix_(metadata_.require<std::string>("general.architecture") + ".") {}
-
-  int64_t require(const std::string& key) const {
-    return metadata_.require<int64_t>(prefix_ + key);
-  }
-  std::optional<int64_t> integer(const std::string& key) const {
-    return metadata_.find<int64_t>(prefix_ + key);
-  }
-  std::optional<double> number(const std::string& key) const {
-    return metadata_.find<double>(prefix_ + key);
-  }
-  std::optional<std::string> text(const std::string& key) const {
-    return metadata_.find<std::string>(prefix_ + key);
-  }
-
- private:
-  const formats::GgufMetadata& metadata_;
-  std::string prefix_;
-};
 
 // The numbers of a small float32 tensor, or nothing when there is none.
 std::optional<std::vector<float>> floats_of(const formats::Gguf& file, const char* name) {
@@ -54,7 +51,7 @@ std::optional<std::vector<float>> floats_of(const formats::Gguf& file, const cha
 
 // How positions are stretched: in metadata or, when each frequency has a factor of its own, as
 // tensors (llama.cpp writes those of llama3 and longrope so).
-Json rope_scaling(const formats::Gguf& file, const Meta& meta) {
+Json rope_scaling(const formats::Gguf& file, const GgufMeta& meta) {
   Json out = Json::object();
   const auto number = [&](const char* key, const char* name) {
     if (const auto x = meta.number(std::string("rope.scaling.") + key)) out[name] = *x;
@@ -86,7 +83,7 @@ Json rope_scaling(const formats::Gguf& file, const Meta& meta) {
 }  // namespace
 
 Json gguf_text_config(const formats::Gguf& file, const char* model_type) {
-  const Meta meta(file);
+  const GgufMeta meta(file);
   Json c;
   c["model_type"] = model_type;
   c["hidden_size"] = meta.require("embedding_length");
@@ -148,18 +145,41 @@ weights::Rules text_rules(const Json& config) {
   return out;
 }
 
-int head_dim_of(const Json& config) {
+namespace {
+
+// head_dim, else hidden_size / num_attention_heads
+int64_t head_dim_of(const Json& config) {
   const auto integer = [&](const char* key) -> int64_t {
     const auto found = config.find(key);
     return found != config.end() && found->is_number_integer() ? found->get<int64_t>() : 0;
   };
-  if (const int64_t d = integer("head_dim"); d > 0) return static_cast<int>(d);
+  if (const int64_t d = integer("head_dim"); d > 0) return d;
   const int64_t heads = integer("num_attention_heads");
   if (heads <= 0 || integer("hidden_size") < heads) {
     throw Error(ErrorCode::corrupt_data,
                 "config.json: 'hidden_size' and 'num_attention_heads' do not give a head size");
   }
-  return static_cast<int>(integer("hidden_size") / heads);
+  return integer("hidden_size") / heads;
+}
+
+}  // namespace
+
+weights::Rules gguf_unpaired_rules(const Json& config) {
+  const int64_t head_dim = head_dim_of(config);
+  const auto half_from_pairs = [head_dim](int64_t row, int64_t) {
+    const int64_t head = row / head_dim, at = row % head_dim, half = head_dim / 2;
+    return head * head_dim + 2 * (at % half) + at / half;
+  };
+  weights::Rules out;
+  for (const char* name : {"*.self_attn.q_proj.*", "*.self_attn.k_proj.*"})
+    out.push_back(weights::reorder_rows(name, half_from_pairs));
+  return out;
+}
+
+weights::Rules joined(std::vector<weights::Rules> parts) {
+  weights::Rules out;
+  for (weights::Rules& part : parts) std::ranges::move(part, std::back_inserter(out));
+  return out;
 }
 
 }  // namespace ominix::models::shared

@@ -50,6 +50,9 @@ nn::RopeConfig read_rope(ConfigReader& r, int head_dim, float default_theta,
   r.optional("partial_rotary_factor", partial);
   const Json* scaling = r.raw("rope_scaling");
   const Json* parameters = r.raw("rope_parameters");
+  // One block for each kind of layer: the caller sees to the others.
+  if (parameters && parameters->is_object() && parameters->contains("full_attention"))
+    parameters = &(*parameters)["full_attention"];
   if (scaling) read_scaling(c, *scaling, r.where() + ": rope_scaling", partial);
   if (parameters) read_scaling(c, *parameters, r.where() + ": rope_parameters", partial);
   r.check(c.theta > 0, "'rope_theta' must be more than 0");
