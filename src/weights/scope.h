@@ -25,6 +25,9 @@ class Loader {
 
   explicit Loader(std::unique_ptr<Source> source, Progress progress = {});
 
+  // Matrices are asked for, but neither read nor packed: what is constructed cannot compute.
+  void only_account() { only_account_ = true; }
+
   // After the model's construction. Errors: corrupt_data that names the tensors which are missing,
   // misshapen or unused (the first few of each, and how many).
   void finish() const;
@@ -36,6 +39,7 @@ class Loader {
   std::unique_ptr<Source> source_;
   Progress progress_;
   uint64_t loaded_ = 0, parameters_ = 0;
+  bool only_account_ = false;
   std::set<std::string, std::less<>> used_;
   std::vector<std::string> problems_;
 };
