@@ -112,13 +112,8 @@ sampling::Context sampling_context(const Model::Impl& model, const TextRequest& 
                         .stop_ids = model.stop_ids,
                         .logprobs = request.logprobs};
   if (request.sampling.dry_multiplier > 0 && model.tokenizer) {
-    for (int32_t id = 0; id < model.info.vocab_size; ++id) {
-      const std::string text = model.tokenizer->decode({&id, 1}, false);
-      const auto inside = [&](const std::string& breaker) {
-        return !breaker.empty() && text.find(breaker) != std::string::npos;
-      };
-      if (std::ranges::any_of(request.sampling.dry_breakers, inside)) out.breakers.push_back(id);
-    }
+    out.breakers =
+        model.breakers.of(request.sampling.dry_breakers, *model.tokenizer, model.info.vocab_size);
   }
   return out;
 }
@@ -187,6 +182,10 @@ Engine::Engine(const EngineOptions& options) : impl_(std::make_unique<Impl>()) {
   impl_->core = std::make_shared<EngineCore>(options);
   impl_->call([&] {
     kernels::start({.threads = options.threads, .gpu = options.device != Device::cpu});
+    if (kernels::on_gpu() && options.kv_bits != 32) {
+      throw fail(ErrorCode::unsupported, "engine: kv_bits is {}, expected 32 on a GPU",
+                 options.kv_bits);
+    }
     // Leave a tenth of what is free to everybody else.
     const uint64_t free = kernels::on_gpu() ? kernels::gpu_info().memory : available_memory();
     impl_->core->memory_left = options.memory_budget > 0 ? options.memory_budget : free / 10 * 9;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "models/text_model.h"
+#include "runtime/dry_breakers.h"
 
 namespace ominix {
 
@@ -18,6 +19,7 @@ struct Model::Impl {
   std::shared_ptr<const Tokenizer> tokenizer;  // may be absent
   std::unique_ptr<const ChatTemplate> chat_template;
   std::vector<int32_t> stop_ids;
+  mutable runtime::BreakerIds breakers;
 };
 
 namespace runtime {

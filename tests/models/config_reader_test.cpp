@@ -10,7 +10,8 @@ namespace ominix::models {
 namespace {
 
 TEST(ConfigReader, ReadsAndRemembersWhatNobodyRead) {
-  const Json json = Json::parse(R"({"a": 3, "b": null, "c": 2.5, "new_feature": true, "dtype": "x"})");
+  const Json json =
+      Json::parse(R"({"a": 3, "b": null, "c": 2.5, "new_feature": true, "dtype": "x"})");
   ConfigReader r(json, "config.json");
   int a = 0, b = 7;
   float c = 0;
@@ -31,13 +32,16 @@ TEST(ConfigReader, NamesTheFieldThatIsWrong) {
   float f = 0;
   std::vector<float> list;
   EXPECT_ERROR(r.require("gone", i), ErrorCode::corrupt_data, "config.json: 'gone' is missing");
-  EXPECT_ERROR(r.require("big", i), ErrorCode::corrupt_data, "'big' is 99999999999, expected a whole number");
+  EXPECT_ERROR(r.require("big", i), ErrorCode::corrupt_data,
+               "'big' is 99999999999, expected a whole number");
   EXPECT_ERROR(r.require("half", i), ErrorCode::corrupt_data, "'half' is 1.5");
-  EXPECT_ERROR(r.optional("text", f), ErrorCode::corrupt_data, "'text' is \"x\", expected a number");
+  EXPECT_ERROR(r.optional("text", f), ErrorCode::corrupt_data,
+               "'text' is \"x\", expected a number");
   EXPECT_ERROR(r.optional("huge", f), ErrorCode::corrupt_data, "'huge'");
   EXPECT_ERROR(r.optional("list", list), ErrorCode::corrupt_data, "a list of numbers");
   EXPECT_ERROR(r.size("zero", 0), ErrorCode::corrupt_data, "'zero' is 0, expected 1 to");
-  EXPECT_ERROR(ConfigReader(Json::array(), "config.json"), ErrorCode::corrupt_data, "expected a JSON object");
+  EXPECT_ERROR(ConfigReader(Json::array(), "config.json"), ErrorCode::corrupt_data,
+               "expected a JSON object");
 }
 
 }  // namespace
