@@ -33,7 +33,7 @@ TEST(TemplateReferences, SmallTemplates) {
     try {
       const std::string text = ChatTemplate(source).render(variables, text::kContextsNow).text;
       if (c.at("ok") == true) {
-        EXPECT_EQ(text, c.at("text"));
+        EXPECT_EQ(text, c.at("text").get<std::string>());
       } else {
         ADD_FAILURE() << "no error, but " << text;
       }
@@ -59,7 +59,7 @@ TEST(TemplateReferences, PublishedTemplatesOnGeneratedContexts) {
       SCOPED_TRACE(context);
       const std::string made =
           result.at("ok") == true ? hash(result.at("text").get<std::string>()) : "error";
-      EXPECT_EQ(made, expected.at(at++)) << result.dump();
+      EXPECT_EQ(made, expected.at(at++).get<std::string>()) << result.dump();
     }
   }
 }
