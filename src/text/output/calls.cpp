@@ -89,8 +89,9 @@ Calls calls_of(std::string_view text) {
   std::vector<OutputEvent> out;
   const auto add = [&](const OrderedJson& one) {
     auto made = call_of(one);
-    if (made) out.push_back(*std::move(made));
-    return made.has_value();
+    if (!made) return false;
+    out.push_back(*std::move(made));
+    return true;
   };
   if (!json->is_array()) return add(*json) ? Calls(std::move(out)) : std::nullopt;
   if (json->empty() || !std::ranges::all_of(*json, add)) return std::nullopt;

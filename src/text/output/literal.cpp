@@ -153,11 +153,11 @@ class Reader {
   void escape(std::string& out) {
     ++at_;
     const char c = at_ < text_.size() ? text_[at_++] : '\0';
-    constexpr std::string_view kFrom = "nrtbf0", kTo = "\n\r\t\b\f";
+    constexpr std::string_view kFrom = "nrtbf", kTo = "\n\r\t\b\f";
     if (c == '\n') return;
     if (c == 'u' || c == 'x') {
       out += code(c == 'u' ? 4 : 2);
-    } else if (const size_t i = kFrom.find(c); i != kFrom.npos && i < kTo.size()) {
+    } else if (const size_t i = kFrom.find(c); i < kTo.size()) {
       out += kTo[i];
     } else if (c == '\\' || c == '\'' || c == '"' || c == '/') {
       out += c;
@@ -195,13 +195,18 @@ class Reader {
   bool ok_ = true;
 };
 
+std::optional<OrderedJson> read_json(std::string_view text) {
+  try {
+    return parse_ordered_json(text, "literal", {kMaxDepth, kMaxValues});
+  } catch (const Error&) {
+    return std::nullopt;
+  }
+}
+
 }  // namespace
 
 std::optional<OrderedJson> read_literal(std::string_view text) {
-  try {
-    return parse_ordered_json(text, "literal", {kMaxDepth, kMaxValues});
-  } catch (const Error&) {  // perhaps Python
-  }
+  if (auto json = read_json(text)) return json;
   Reader reader(text);
   OrderedJson value = reader.value();
   if (!reader.ok() || !reader.at_end()) return std::nullopt;
