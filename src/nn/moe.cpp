@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "kernels/device.h"
 #include "kernels/host_op.h"
 #include "mlx/ops.h"
 
@@ -121,6 +122,10 @@ Routes route_sigmoid(const array& logits, const array& bias, const SigmoidRoutin
 }
 
 SwiGluExperts::SwiGluExperts(const weights::Scope& w, int count, int64_t hidden, int64_t inner) {
+  if (kernels::on_gpu()) {
+    throw Error(ErrorCode::unsupported,
+                "nn: mixtures of experts run on the CPU only so far; use --device cpu");
+  }
   std::vector<kernels::MatrixSource> gates, ups, downs;
   const auto collect = [&](const char* name, int64_t rows, int64_t cols,
                            std::vector<kernels::MatrixSource>& out) {
