@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/utf8.h"
 
 namespace ominix {
 namespace {
@@ -29,8 +30,11 @@ class Checker : public nlohmann::json_sax<Json> {
 
   bool key(string_t& name) override {
     if (!keys_.back().insert(name).second) {
-      throw fail(ErrorCode::corrupt_data, "{}: key '{}' stands twice in one object", where_,
-                 name.substr(0, 64));
+      std::string shown = name.substr(0, utf8::complete_prefix(name.substr(0, 64)));
+      for (char& c : shown) {
+        if (static_cast<unsigned char>(c) < 32 || c == 127) c = ' ';
+      }
+      throw fail(ErrorCode::corrupt_data, "{}: key '{}' stands twice in one object", where_, shown);
     }
     return true;
   }

@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "text/config_reader.h"
 #include "text/load_files.h"
+#include "text/shown.h"
 
 namespace ominix::text {
 namespace {
@@ -39,7 +40,7 @@ void read_added(const Json& object, ById& all, int depth) {
       const auto known = all.find(id);
       if (known != all.end() && known->second.content != token) {
         throw fail(ErrorCode::corrupt_data, "{}: id {} is both '{}' and '{}'", kAdded, id,
-                   known->second.content, token);
+                   shown(known->second.content), shown(token));
       }
       add(all, {.content = token, .id = id, .special = true}, kAdded);
     }
@@ -52,7 +53,8 @@ void read_decoder(const Json& decoder, ById& all) {
     const auto [end, error] = std::from_chars(key.data(), key.data() + key.size(), id);
     if (error != std::errc() || end != key.data() + key.size() || id < 0) {
       throw fail(ErrorCode::corrupt_data,
-                 "{}: 'added_tokens_decoder' has the key '{}', expected an id", kConfig, key);
+                 "{}: 'added_tokens_decoder' has the key '{}', expected an id", kConfig,
+                 shown(key));
     }
     const ConfigReader r(value, kConfig);
     add(all,

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/utf8.h"
 #include "text/byte_alphabet.h"
+#include "text/shown.h"
 
 namespace ominix::text {
 
@@ -20,7 +21,7 @@ Bpe::Bpe(std::shared_ptr<const Vocabulary> vocabulary, MergeTable merges, Option
     unk_ = vocabulary_->find(key);
     if (unk_ == kNoToken) {
       throw fail(ErrorCode::corrupt_data, "{}: the unknown-token '{}' is not in the vocabulary",
-                 where, *options_.unk_token);
+                 where, shown(*options_.unk_token));
     }
   }
   for (size_t b = 0; b < 256; ++b) {

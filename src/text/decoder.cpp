@@ -8,6 +8,7 @@
 #include "text/byte_alphabet.h"
 #include "text/config_reader.h"
 #include "text/matching.h"
+#include "text/shown.h"
 
 namespace ominix::text {
 namespace {
@@ -254,8 +255,8 @@ void build(const Json& config, std::string_view where, int depth, DecoderPlan& p
     step.content = r.require<std::string>("content");
     const auto start = r.require<int64_t>("start"), stop = r.require<int64_t>("stop");
     if (step.content.empty() || start < 0 || stop < 0) {
-      throw fail(ErrorCode::corrupt_data, "{}: Strip of '{}', {}, {}", where, step.content, start,
-                 stop);
+      throw fail(ErrorCode::corrupt_data, "{}: Strip of '{}', {}, {}", where, shown(step.content),
+                 start, stop);
     }
     step.start = static_cast<size_t>(start);
     step.stop = static_cast<size_t>(stop);
@@ -276,7 +277,7 @@ void build(const Json& config, std::string_view where, int depth, DecoderPlan& p
     step.word_delimiter_token = r.require<std::string>("word_delimiter_token");
     step.cleanup = r.require<bool>("cleanup");
   } else {
-    throw fail(ErrorCode::unsupported, "{}: decoder '{}' is not known", where, type);
+    throw fail(ErrorCode::unsupported, "{}: decoder '{}' is not known", where, shown(type));
   }
 }
 

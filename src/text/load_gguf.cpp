@@ -11,6 +11,7 @@
 #include "text/gguf_vocab.h"
 #include "text/pipeline.h"
 #include "text/sentencepiece.h"
+#include "text/shown.h"
 #include "text/unigram.h"
 #include "text/word_piece.h"
 
@@ -117,7 +118,8 @@ void load_bpe(const GgufVocab& v, Pipeline& p) {
     return std::find(pre.names.begin(), pre.names.end(), v.pre) != pre.names.end();
   });
   if (it == named().end()) {
-    throw fail(ErrorCode::unsupported, "{}: the pre-tokenizer '{}' is not known", kWhere, v.pre);
+    throw fail(ErrorCode::unsupported, "{}: the pre-tokenizer '{}' is not known", kWhere,
+               shown(v.pre));
   }
   for (const std::string_view pattern : it->patterns) {
     p.pre_tokenizer.steps.push_back(split_by(Pattern::regex(pattern), SplitBehavior::isolated));
@@ -136,7 +138,7 @@ void load_bpe(const GgufVocab& v, Pipeline& p) {
     const size_t space = merge.find(' ', 1);
     if (space == merge.npos || !utf8::is_valid(merge)) {
       throw fail(ErrorCode::corrupt_data, "{}: merge {} is '{}', expected two tokens", kWhere, rank,
-                 utf8::sanitize(merge.substr(0, 64)));
+                 shown(merge));
     }
     const std::string left = byte_key(merge.substr(0, space));
     const std::string right = byte_key(merge.substr(space + 1));
@@ -145,7 +147,7 @@ void load_bpe(const GgufVocab& v, Pipeline& p) {
                   j = p.vocabulary->find(joint);
     if (l == kNoToken || r == kNoToken || j == kNoToken) {
       throw fail(ErrorCode::corrupt_data, "{}: merge {} is '{}', whose tokens are not all there",
-                 kWhere, rank, merge);
+                 kWhere, rank, shown(merge));
     }
     merges.set(l, r, {static_cast<uint32_t>(rank), j});
   }
@@ -224,7 +226,7 @@ std::shared_ptr<const Tokenizer> load_gguf(const GgufVocab& v) {
   } else {
     throw fail(ErrorCode::unsupported,
                "{}: the model '{}' is not known, expected gpt2, llama, t5 or bert", kWhere,
-               v.model);
+               shown(v.model));
   }
   p->added = added_tokens(v);
   if (v.add_bos.value_or(add_bos) && p->bos) p->before.push_back(*p->bos);

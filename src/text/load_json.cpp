@@ -10,6 +10,7 @@
 #include "text/config_reader.h"
 #include "text/json_reader.h"
 #include "text/load_merges.h"
+#include "text/shown.h"
 #include "text/unigram.h"
 #include "text/word_piece.h"
 
@@ -193,7 +194,7 @@ void load_model(const Parts& parts, Pipeline& p, std::string_view where) {
   } else {
     throw fail(ErrorCode::unsupported,
                "{}: a model of type '{}', expected BPE, Unigram, WordPiece or WordLevel", where,
-               type);
+               shown(type));
   }
 }
 
@@ -202,7 +203,7 @@ int32_t id_of(const Pipeline& p, const std::string& token, std::string_view wher
   const int32_t id = p.vocabulary->find(p.byte_keys ? byte_key(token) : token);
   if (id == kNoToken) {
     throw fail(ErrorCode::corrupt_data, "{}: the post-processor's token '{}' is not there", where,
-               token);
+               shown(token));
   }
   return id;
 }
@@ -243,7 +244,7 @@ void load_post_processor(const Json& config, Pipeline& p, std::string_view where
       list->push_back(id_of(p, (*pair)[0].get<std::string>(), where));
     }
   } else if (type != "ByteLevel") {
-    throw fail(ErrorCode::unsupported, "{}: a post-processor of type '{}'", where, type);
+    throw fail(ErrorCode::unsupported, "{}: a post-processor of type '{}'", where, shown(type));
   }
 }
 

@@ -9,6 +9,7 @@
 #include "text/charsmap.h"
 #include "text/config_reader.h"
 #include "text/matching.h"
+#include "text/shown.h"
 #include "text/unicode/unicode.h"
 
 namespace ominix::text {
@@ -201,7 +202,7 @@ std::unique_ptr<Normalizer> make(const Json& config, std::string_view where, int
   if (type == "Precompiled") {
     return make_precompiled(r.require<std::string>("precompiled_charsmap"), where);
   }
-  throw fail(ErrorCode::unsupported, "{}: normalizer '{}' is not known", where, type);
+  throw fail(ErrorCode::unsupported, "{}: normalizer '{}' is not known", where, shown(type));
 }
 
 }  // namespace

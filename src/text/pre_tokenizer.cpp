@@ -7,6 +7,7 @@
 #include "base/utf8.h"
 #include "text/byte_alphabet.h"
 #include "text/config_reader.h"
+#include "text/shown.h"
 #include "text/unicode/unicode.h"
 
 namespace ominix::text {
@@ -127,7 +128,7 @@ SplitBehavior behavior_of(const std::string& name, std::string_view where) {
   if (name == "MergedWithPrevious") return SplitBehavior::merged_with_previous;
   if (name == "MergedWithNext") return SplitBehavior::merged_with_next;
   if (name == "Contiguous") return SplitBehavior::contiguous;
-  throw fail(ErrorCode::corrupt_data, "{}: behavior '{}' is not known", where, name);
+  throw fail(ErrorCode::corrupt_data, "{}: behavior '{}' is not known", where, shown(name));
 }
 
 struct Builder {
@@ -188,7 +189,7 @@ struct Builder {
       if (length < 1) throw fail(ErrorCode::corrupt_data, "{}: length {}", where, length);
       add<FixedLength>().length = static_cast<size_t>(length);
     } else {
-      throw fail(ErrorCode::unsupported, "{}: pre-tokenizer '{}' is not known", where, type);
+      throw fail(ErrorCode::unsupported, "{}: pre-tokenizer '{}' is not known", where, shown(type));
     }
   }
 
@@ -199,7 +200,7 @@ struct Builder {
     if (!step.replacement.empty()) utf8::decode(step.replacement, end);
     if (step.replacement.empty() || end != step.replacement.size()) {
       throw fail(ErrorCode::corrupt_data, "{}: replacement '{}', expected one character", where,
-                 step.replacement);
+                 shown(step.replacement));
     }
     const auto scheme = r.optional<std::string>("prepend_scheme", "always");
     if (scheme == "first") {
@@ -207,7 +208,7 @@ struct Builder {
     } else if (scheme == "never" || !r.optional("add_prefix_space", true)) {
       step.prepend = Metaspace::Prepend::never;
     } else if (scheme != "always") {
-      throw fail(ErrorCode::corrupt_data, "{}: prepend_scheme '{}'", where, scheme);
+      throw fail(ErrorCode::corrupt_data, "{}: prepend_scheme '{}'", where, shown(scheme));
     }
     step.cut = r.optional("split", true);
   }

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/utf8.h"
 #include "text/byte_alphabet.h"
+#include "text/shown.h"
 
 namespace ominix::text {
 namespace {
@@ -36,7 +37,7 @@ int32_t check_scored(const ScoredVocabulary& v, std::array<int32_t, 256>& byte_i
       const int byte = byte_of_fallback_token(v.tokens->token(token));
       if (byte < 0) {
         throw fail(ErrorCode::corrupt_data, "{}: byte token {} is '{}', expected <0x00> to <0xFF>",
-                   where, id, v.tokens->token(token));
+                   where, id, shown(v.tokens->token(token)));
       }
       byte_ids[static_cast<size_t>(byte)] = token;
     }

@@ -52,8 +52,8 @@ class Encoder {
     find_normalized(text, raw, offset);
   }
 
-  // Whether what becomes of `raw` begins where the whole text does: not when the normalizer drops its
-  // first character.
+  // Whether what becomes of `raw` begins where the whole text does: not when the normalizer drops
+  // its first character.
   bool is_first(std::string_view raw, size_t offset) const {
     if (offset != 0 || raw.empty() || !p_.normalizer || p_.pre_tokenizer.steps.empty()) {
       return offset == 0;

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "text/shown.h"
 
 namespace ominix::text {
 namespace {
@@ -18,7 +19,7 @@ WordPiece::WordPiece(std::shared_ptr<const Vocabulary> vocabulary, Options optio
       unk_(vocabulary_->find(options_.unk_token)) {
   if (unk_ == kNoToken) {
     throw fail(ErrorCode::corrupt_data, "{}: the unknown-token '{}' is not in the vocabulary",
-               where, options_.unk_token);
+               where, shown(options_.unk_token));
   }
 }
 

@@ -175,6 +175,37 @@ TEST(TokenizerFormats, DamagedFiles) {
   expect_survival("tekken.json", bytes_of("tekken.json"));
 }
 
+// Found by the fuzzer: a token with a line break in it.
+TEST(TokenizerFormats, ErrorsAreOneLine) {
+  const testing::TempDir dir;
+  const auto one_line = [&](const char* name, const std::string& bytes) {
+    dir.write(name, bytes);
+    try {
+      Tokenizer::load(dir / name);
+      ADD_FAILURE() << "no error";
+    } catch (const Error& e) {
+      EXPECT_EQ(std::string_view(e.what()).find('\n'), std::string_view::npos) << e.what();
+    }
+  };
+  const auto piece = [](const std::string& text, char type) {
+    const std::string inside = "\n" + std::string(1, static_cast<char>(text.size())) + text +
+                               "\x18" + std::string(1, type);
+    return "\n" + std::string(1, static_cast<char>(inside.size())) + inside;
+  };
+  one_line("tokenizer.model", piece("<unk>", 2) + piece("<0\n>", 6));
+  for (
+      const char* json :
+      {R"({"model": {"type": "a\nb", "vocab": {}}})",
+       R"({"a\nb": 1, "model": {"type": "BPE", "vocab": {},
+        "unk_token": "a\nb"}})",
+       R"({"normalizer": {"type": "a\nb"}, "model": {"vocab": {}}})",
+       R"({"normalizer": {"a\nb": 1, "a\nb": 2}, "model": {"vocab": {}}})",
+       R"({"pre_tokenizer": {"type": "Split", "pattern": {"Regex": "\\p{a\nb}"}, "behavior": "a\nb",
+        "invert": false}, "model": {"vocab": {}}})"}) {
+    one_line("tokenizer.json", json);
+  }
+}
+
 TEST(TokenizerFormats, RefusesWithAReason) {
   const testing::TempDir dir;
   const auto refused = [&](const char* name, const std::string& bytes, ErrorCode code,

@@ -74,6 +74,7 @@ TEST(TemplateLanguage, Markup) {
 TEST(TemplateLanguage, Undefined) {
   EXPECT_EQ(render("[{{ x }}]{{ x is defined }}{{ x | default('d') }}"), "[]Falsed");
   EXPECT_ERROR(render("{{ x.y }}"), ErrorCode::invalid_argument, "'x' is undefined");
+  EXPECT_ERROR(render("{{ {}['a\nb'].c }}"), ErrorCode::invalid_argument, "'a b' is undefined");
   EXPECT_ERROR(render("{{ raise_exception('no\nway') }}"), ErrorCode::invalid_argument, "no way");
 }
 

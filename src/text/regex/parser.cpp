@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/utf8.h"
 #include "text/regex/program.h"
+#include "text/shown.h"
 #include "text/unicode/unicode.h"
 
 namespace ominix::text::regex {
@@ -329,7 +330,8 @@ class Parser {
     }
     auto set = named_set(name);
     if (!set) {
-      throw fail(ErrorCode::unsupported, "regex: the character property '{}' is not known", name);
+      throw fail(ErrorCode::unsupported, "regex: the character property '{}' is not known",
+                 shown(name));
     }
     return negative ? set->negate() : *set;
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/utf8.h"
 #include "text/template/builtins.h"
 #include "text/template/text_ops.h"
 
@@ -45,7 +46,8 @@ Interpreter::Level::Level(Interpreter& interpreter) : i(interpreter) {
 }
 
 void Interpreter::refuse(std::string_view what) const {
-  throw fail(ErrorCode::invalid_argument, "template: line {}: {}", line_, what);
+  throw fail(ErrorCode::invalid_argument, "template: line {}: {}", line_,
+             utf8::sanitize(one_line(what)));
 }
 
 void Interpreter::charge(uint64_t steps) {
