@@ -105,7 +105,8 @@ void widen(const KvBlock& block, const KvLayout& layout, int head, int begin, in
 // within that head i % group of the group.
 struct Tile {
   const KvAppend* row;
-  const float* q;  // the row's
+  const float* q;      // the row's
+  const float* sinks;  // of all heads, or nullptr
   float* y;
   int head;
   int64_t first;
@@ -127,7 +128,9 @@ class Attention {
  public:
   Attention(const KvLayout& layout, const AttendOptions& options, int heads, bool causal)
       : layout_(layout),
-        options_(options),
+        scale_(options.scale),
+        soft_cap_(options.soft_cap),
+        window_(options.window),
         heads_(heads),
         group_(heads / layout.heads),
         causal_(causal) {}
@@ -136,6 +139,7 @@ class Attention {
     const auto* q = static_cast<const float*>(in[0]);
     const auto* k = static_cast<const float*>(in[1]);
     const auto* v = static_cast<const float*>(in[2]);
+    const auto* sinks = in.size() > 3 ? static_cast<const float*>(in[3]) : nullptr;
     auto* y = static_cast<float*>(out);
     std::vector<Tile> tiles;
     int64_t most_blocks = 0;
@@ -145,7 +149,7 @@ class Attention {
       for (int h = 0; h < layout_.heads; h++) {
         for (int64_t first = 0; first < queries; first += kTileRows) {
           const auto count = std::min<int64_t>(kTileRows, queries - first);
-          tiles.push_back({&row, q, y, h, first, static_cast<int>(count)});
+          tiles.push_back({&row, q, sinks, y, h, first, static_cast<int>(count)});
         }
       }
       most_blocks = std::max<int64_t>(most_blocks, row.blocks.size());
@@ -178,7 +182,7 @@ class Attention {
     return t.row->start + (causal_ ? (t.first + query) / group_ : t.row->length - 1);
   }
   int64_t first_seen(int64_t last) const {
-    return options_.window ? std::max<int64_t>(0, last - options_.window + 1) : 0;
+    return window_ ? std::max<int64_t>(0, last - window_ + 1) : 0;
   }
   int64_t first_block(const Tile& t) const { return first_seen(last_seen(t, 0)) / kBlock; }
   int64_t end_block(const Tile& t) const { return last_seen(t, t.rows - 1) / kBlock + 1; }
@@ -224,7 +228,7 @@ class Attention {
       values = memory.data() + layout_.values(t.head);
     }
     table().attend_block({q, t.rows, layout_.key_dim, layout_.value_panels(), keys, values, lowest,
-                          highest, from, to, options_.scale, options_.soft_cap},
+                          highest, from, to, scale_, soft_cap_},
                          part.out.data(), part.max, part.sum);
   }
 
@@ -235,9 +239,15 @@ class Attention {
 
   void finish(const Tile& t, const Part& total) const {
     for (int r = 0; r < t.rows; r++) {
+      float share = 1, sum = total.sum[r];
+      if (t.sinks) {
+        const float sink = t.sinks[place(t, r) % heads_], top = std::max(sink, total.max[r]);
+        share = std::exp(total.max[r] - top);
+        sum = sum * share + std::exp(sink - top);
+      }
       float* y = t.y + place(t, r) * layout_.value_dim;
       for (int d = 0; d < layout_.value_dim; d++) {
-        y[d] = total.out[(d / kLanes * t.rows + r) * kLanes + d % kLanes] / total.sum[r];
+        y[d] = total.out[(d / kLanes * t.rows + r) * kLanes + d % kLanes] * share / sum;
       }
     }
   }
@@ -274,7 +284,8 @@ class Attention {
   }
 
   KvLayout layout_;
-  AttendOptions options_;
+  float scale_, soft_cap_;
+  int window_;
   int heads_, group_;
   bool causal_;
 };
@@ -308,13 +319,27 @@ array attend(const array& q, const array& k, const array& v, std::span<const Att
     throw fail(ErrorCode::invalid_argument, "kernels: attend, rows of {} tokens, q has {}", total,
                q.ndim() ? q.shape(0) : 0);
   }
-  if (gpu::in_use()) return gpu::attend(q, k, v, rows, options);
+  if (gpu::in_use()) {
+    if (options.sinks) {
+      throw fail(ErrorCode::unsupported,
+                 "kernels: attention with sinks on a GPU, expected none; use --device cpu");
+    }
+    return gpu::attend(q, k, v, rows, options);
+  }
   const KvLayout layout(rows[0].state->spec());
   std::vector<KvAppend> plans;
   for (const AttendRow& row : rows) plans.push_back(append(*row.state, row.length));
   const int heads = q.shape(1);
   mx::Shape shape{q.shape(0), heads, layout.value_dim};
-  return host_op("attend", {as_float(q), as_float(k), as_float(v)}, std::move(shape), mx::float32,
+  std::vector<array> inputs{as_float(q), as_float(k), as_float(v)};
+  if (options.sinks) {
+    if (options.sinks->ndim() != 1 || options.sinks->shape(0) != heads) {
+      throw fail(ErrorCode::invalid_argument, "kernels: attend, expected {} sinks, found {}", heads,
+                 options.sinks->size());
+    }
+    inputs.push_back(as_float(*options.sinks));
+  }
+  return host_op("attend", std::move(inputs), std::move(shape), mx::float32,
                  [plans = std::move(plans), attention = Attention(layout, options, heads, true)](
                      auto in, auto out) { attention.run(plans, in, out[0]); });
 }
@@ -347,11 +372,11 @@ array attend_all(const array& q, const array& k, const array& v, std::span<const
     KvState state(spec);
     plans.push_back(append(state, length));
   }
-  return host_op(
-      "attend_all", {as_float(q), as_float(k), as_float(v)}, {q.shape(0), heads, value_dim},
-      mx::float32,
-      [plans = std::move(plans), attention = Attention(KvLayout(spec), {scale}, heads, false)](
-          auto in, auto out) { attention.run(plans, in, out[0]); });
+  return host_op("attend_all", {as_float(q), as_float(k), as_float(v)},
+                 {q.shape(0), heads, value_dim}, mx::float32,
+                 [plans = std::move(plans),
+                  attention = Attention(KvLayout(spec), {.scale = scale}, heads, false)](
+                     auto in, auto out) { attention.run(plans, in, out[0]); });
 }
 
 }  // namespace ominix::kernels

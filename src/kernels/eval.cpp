@@ -137,8 +137,10 @@ void eval(const std::vector<array>& outputs) {
   std::vector<array> tape = order(outputs);
   for (size_t at = 0; at < tape.size(); at++) {
     on_stream([&] {
-      // Each node goes as soon as it has run, and its inputs' memory with it.
-      for (; at < tape.size() && run(tape[at]); at++) array(std::move(tape[at]));
+      as_team([&] {
+        // Each node goes as soon as it has run, and its inputs' memory with it.
+        for (; at < tape.size() && run(tape[at]); at++) array(std::move(tape[at]));
+      });
     });
     if (at < tape.size()) mx::eval(tape[at].outputs());
   }

@@ -96,6 +96,8 @@ struct AttendOptions {
   float scale = 1.0f;
   int window = 0;         // a query sees this many keys, itself included; 0: all
   float soft_cap = 0.0f;  // c · tanh(score / c); 0: none
+  // (H): each head has a score more, which takes weight and brings no value.
+  std::optional<array> sinks;
 };
 
 // Appends k and v to each row's state, then attends causally: token i of a row sees all keys of its

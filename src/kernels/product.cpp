@@ -9,9 +9,12 @@
 namespace ominix::kernels {
 namespace {
 
-// Rows of activations that share one pass over a panel; bounds the scratch memory of a thread.
+// Rows of activations that share one pass over a panel, at most; bounds the scratch memory of a
+// thread.
 constexpr int64_t kRows = 512;
-// Panels that meet a tile of activations while it lies in the nearest cache.
+// Quantized activations that stay in the second cache while panel after panel passes them.
+constexpr int64_t kActBytes = 640 << 10;
+// Panels that meet a tile of activations while it lies in the first cache.
 constexpr int kPanels = 2;
 
 // A product with its activations as the kernels take them: in tiles of 16 rows, a tile's values of
@@ -29,6 +32,11 @@ struct Job {
 
   int64_t m() const { return product->m; }
   int64_t tiles() const { return (m() + kTileRows - 1) / kTileRows; }
+  int64_t rows_a_pass() const {
+    if (!fast) return kRows;
+    const int64_t fit = kActBytes / static_cast<int64_t>(sizeof(ActBlock)) / w.blocks();
+    return std::clamp<int64_t>(fit / kTileRows * kTileRows, 2 * kTileRows, kRows);
+  }
   int64_t units() const { return (w.panels() + panels_a_unit - 1) / panels_a_unit; }
   const float* source(int64_t row) const {
     return product->x + (product->from ? product->from[row] : row) * w.cols;
@@ -125,10 +133,11 @@ void write(const Product& p, int64_t column, int64_t width, int64_t first, int64
 
 void run_panels(const Table& table, const Job& job, int64_t begin, int64_t end) {
   alignas(64) float acc[kPanels * kRows * kLanes];
-  for (int64_t panel = begin; panel < end; panel += kPanels) {
-    const int count = static_cast<int>(std::min<int64_t>(kPanels, end - panel));
-    for (int64_t first = 0; first < job.m(); first += kRows) {
-      const int64_t rows = std::min(kRows, job.m() - first);
+  const int64_t step = job.rows_a_pass();
+  for (int64_t first = 0; first < job.m(); first += step) {
+    const int64_t rows = std::min(step, job.m() - first);
+    for (int64_t panel = begin; panel < end; panel += kPanels) {
+      const int count = static_cast<int>(std::min<int64_t>(kPanels, end - panel));
       std::memset(acc, 0, count * rows * kLanes * sizeof(float));
       if (job.fast) {
         fast_rows(table, job, panel, count, first, rows, acc);

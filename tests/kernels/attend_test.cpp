@@ -30,6 +30,7 @@ std::vector<float> reference(const Sequence& s, const AttendOptions& o, bool cau
   const int length = s.q.shape(0), heads = s.q.shape(1), dim = s.q.shape(2);
   const int kv_heads = s.k.shape(1), value_dim = s.v.shape(2);
   const auto q = values(s.q), k = values(s.k), v = values(s.v);
+  const auto sinks = o.sinks ? values(*o.sinks) : std::vector<float>();
   std::vector<float> out(length * heads * value_dim);
   for (int i = 0; i < length; i++) {
     for (int h = 0; h < heads; h++) {
@@ -48,6 +49,7 @@ std::vector<float> reference(const Sequence& s, const AttendOptions& o, bool cau
         p.push_back(score);
         max = std::max(max, score);
       }
+      if (!sinks.empty()) sum = std::exp(sinks[h] - max);
       for (double& x : p) sum += x = std::exp(x - max);
       for (int d = 0; d < value_dim; d++) {
         double y = 0;
@@ -89,6 +91,37 @@ TEST(Attend, MatchesTheDefinition) {
         });
       }
     }
+  }
+}
+
+TEST(Attend, SinksTakeWeight) {
+  const Shape shape{6, 2, 32, 32};
+  AttendOptions o{.scale = 0.2f};
+  o.sinks = mx::multiply(random_array({6}, 4), array(4.0f));
+  for (const int length : {1, 20, 300}) {
+    const Sequence s = random_sequence(shape, length, length);
+    const auto want = reference(s, o);
+    for_each_isa([&] {
+      const auto whole = in_pieces(s, shape, o, {length});
+      EXPECT_LT(relative_error(whole, want), 3e-6) << length;
+      if (length == 300) {
+        EXPECT_TRUE(same_bytes(in_pieces(s, shape, o, {1, 258, 41}), whole));
+      }
+    });
+  }
+  o.sinks = random_array({5}, 4);
+  const Sequence s = random_sequence(shape, 1, 1);
+  EXPECT_ERROR(in_pieces(s, shape, o, {1}), ErrorCode::invalid_argument, "6 sinks");
+}
+
+TEST(Attend, HeadsOfAllSizes) {
+  for (const Shape& shape :
+       {Shape{4, 2, 80, 80}, {2, 1, 96, 96}, {2, 2, 192, 128}, {4, 1, 256, 256}}) {
+    const Sequence s = random_sequence(shape, 40, 3);
+    const AttendOptions o{.scale = 0.1f};
+    const auto want = reference(s, o);
+    for_each_isa(
+        [&] { EXPECT_LT(relative_error(in_pieces(s, shape, o, {40}), want), 3e-6) << shape.dim; });
   }
 }
 

@@ -121,6 +121,28 @@ TEST(Device, ThreadsCoverEverythingOnce) {
   }
 }
 
+TEST(Device, ATeamRunsManyLoops) {
+  RestoreDevice restore;
+  for (const int count : {1, 2, 2, 5}) {  // the first time is no team yet
+    start({.threads = count});
+    on_stream([&] {
+      as_team([&] {
+        for (int loop = 0; loop < 300; loop++) {
+          const int64_t units = loop * 7 % 41;
+          std::vector<int> seen(units);
+          parallel(units, 1 + loop % 3, [&](int64_t begin, int64_t end, int) {
+            for (int64_t i = begin; i < end; i++) seen[i]++;
+          });
+          EXPECT_EQ(seen, std::vector<int>(units, 1)) << "loop " << loop;
+        }
+      });
+    });
+    EXPECT_ERROR(
+        on_stream([] { as_team([] { throw fail(ErrorCode::io, "kernels: the well is dry"); }); }),
+        ErrorCode::io, "well");
+  }
+}
+
 TEST(Device, TasksReportErrors) {
   EXPECT_ERROR(on_stream([] { throw fail(ErrorCode::io, "here"); }), ErrorCode::io, "here");
   array bad =

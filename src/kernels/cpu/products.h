@@ -193,8 +193,9 @@ void tile_kind(const Stage* stages, int panels, int blocks, const ActBlock* x, i
                int64_t stride) {
   if constexpr (kRegisters >= 32) {
     for (; panels >= 2 && rows == kTileRows; panels -= 2, stages += 2, acc += 2 * stride * kLanes) {
-      for (int at = 0; at < kTileRows; at += 8) {
-        tile_rows<kHalves, kMin, kWide, 2, 8>(stages, blocks, x + at, rows, acc + at * kLanes,
+      // Four rows: sums and dot products of both panels stay in registers.
+      for (int at = 0; at < kTileRows; at += 4) {
+        tile_rows<kHalves, kMin, kWide, 2, 4>(stages, blocks, x + at, rows, acc + at * kLanes,
                                               stride);
       }
     }
