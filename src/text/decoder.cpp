@@ -190,7 +190,11 @@ struct WordPieceDecoder : Decoder {
     for (size_t i = 0; i < tokens.size(); ++i) {
       std::string& token = tokens[i];
       if (i != 0) {
-        token = token.starts_with(prefix) ? token.substr(prefix.size()) : " " + token;
+        if (token.starts_with(prefix)) {
+          token.erase(0, prefix.size());
+        } else {
+          token.insert(0, 1, ' ');
+        }
       }
       if (cleanup) token = clean_up(std::move(token));
     }

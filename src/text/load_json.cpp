@@ -125,6 +125,7 @@ std::shared_ptr<const Vocabulary> read_scored(std::string_view json, std::vector
     if (n != 2) r.refuse("a token without a text and a score");
   });
   std::vector<Vocabulary::Entry> entries;
+  entries.reserve(tokens.size());
   for (size_t id = 0; id < tokens.size(); ++id)
     entries.push_back({tokens[id], static_cast<int32_t>(id)});
   return std::make_shared<const Vocabulary>(entries, where);

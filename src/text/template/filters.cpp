@@ -29,7 +29,7 @@ std::optional<double> parsed(std::string_view text) {
 Value to_int(Interpreter& i, const Value& v, const Arguments& args) {
   const Value* fallback = args.find(0, "default");
   const int64_t base = integer(i, args.find(1, "base"), 10, "int");
-  const Value otherwise = fallback ? *fallback : Value{int64_t{0}};
+  Value otherwise = fallback ? *fallback : Value{int64_t{0}};
   if (v.get<int64_t>()) return v;
   if (v.is_number()) {
     const double x = number(v);

@@ -63,9 +63,9 @@ void append_mapped(std::string& out, char32_t c, std::span<const CaseRow> rows,
 void append_decomposed(std::u32string& out, char32_t c, bool compat) {
   if (c >= kSBase && c < kSBase + kSCount) {
     const char32_t s = c - kSBase;
-    out += kLBase + s / (kVCount * kTCount);
-    out += kVBase + s % (kVCount * kTCount) / kTCount;
-    if (s % kTCount) out += kTBase + s % kTCount;
+    out += static_cast<char32_t>(kLBase + s / (kVCount * kTCount));
+    out += static_cast<char32_t>(kVBase + s % (kVCount * kTCount) / kTCount);
+    if (s % kTCount) out += static_cast<char32_t>(kTBase + s % kTCount);
     return;
   }
   const CaseRow* row = compat ? find(kCompat, c) : nullptr;
