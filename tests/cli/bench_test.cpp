@@ -70,7 +70,7 @@ TEST(CliBench, RefusesWhatItCannotDo) {
   EXPECT_EQ(Json::parse(bits.out)["ok"], false);
   const Ran absent = run({"bench", "no-such-model"});
   EXPECT_EQ(absent.status, 1);
-  EXPECT_THAT(absent.err, HasSubstr("'no-such-model' is not there"));
+  EXPECT_THAT(absent.err, HasSubstr("no file, folder or model 'no-such-model'"));
 }
 
 TEST(CliBench, StopsOnInterrupt) {
