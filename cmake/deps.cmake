@@ -14,6 +14,13 @@ foreach(target fmt::fmt nlohmann_json::nlohmann_json)
 endforeach()
 
 if(NOT OMINIX_MLX_FREE)
+  # Line editing of the command; part of the system on macOS.
+  find_path(OMINIX_EDIT_INCLUDE histedit.h REQUIRED)
+  find_library(OMINIX_EDIT_LIBRARY edit REQUIRED)
+  add_library(ominix_edit INTERFACE)
+  target_include_directories(ominix_edit SYSTEM INTERFACE "${OMINIX_EDIT_INCLUDE}")
+  target_link_libraries(ominix_edit INTERFACE "${OMINIX_EDIT_LIBRARY}")
+
   include(mlx)
   find_package(OpenMP REQUIRED COMPONENTS CXX)
   if(NOT APPLE)

@@ -35,9 +35,13 @@ function(ominix_add_family name)
   set_property(GLOBAL APPEND PROPERTY OMINIX_FAMILY_NAMES ${name})
 endfunction()
 
-# ominix_add_test(NAME SOURCES … USES layer…): one GoogleTest program; each TEST is a ctest entry.
+# ominix_add_test(NAME SOURCES … USES layer… LABELS slow TIMEOUT seconds): one GoogleTest program; each
+# TEST is a ctest entry.
 function(ominix_add_test name)
-  cmake_parse_arguments(T "" "" "SOURCES;USES;LINKS" ${ARGN})
+  cmake_parse_arguments(T "" "LABELS;TIMEOUT" "SOURCES;USES;LINKS" ${ARGN})
+  if(NOT T_TIMEOUT)
+    set(T_TIMEOUT 120)
+  endif()
   add_executable(ominix-test-${name} ${T_SOURCES})
   list(TRANSFORM T_USES PREPEND ominix_)
   target_link_libraries(ominix-test-${name} PRIVATE
@@ -46,7 +50,7 @@ function(ominix_add_test name)
     OMINIX_TEST_DATA="${PROJECT_SOURCE_DIR}/tests")
   include(GoogleTest)
   gtest_discover_tests(ominix-test-${name} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
-    PROPERTIES TIMEOUT 120)
+    PROPERTIES TIMEOUT ${T_TIMEOUT} LABELS "${T_LABELS}")
 endfunction()
 
 # ominix_add_fuzzer(NAME SOURCES … USES layer…): a libFuzzer program (clang, OMINIX_FUZZ).

@@ -7,6 +7,7 @@
 // ominix-bench-text contexts TEMPLATE     a JSON object of contexts in, their renderings out
 // One line of JSON each.
 #include <fmt/format.h>
+#include <ominix/template.h>
 #include <ominix/tokenizer.h>
 
 #include <algorithm>
@@ -17,7 +18,6 @@
 #include <nlohmann/json.hpp>
 
 #include "base/file.h"
-#include "text/template/contexts.h"
 
 namespace {
 
@@ -80,7 +80,8 @@ void lines(const std::string& model, bool special) {
 
 void contexts(const std::string& file) {
   const std::string all{std::istreambuf_iterator<char>(std::cin), {}};
-  std::cout << text::render_contexts(ChatTemplate(read_text(file)), all) << '\n';
+  constexpr int64_t kNow = 1'753'533'296;  // 2025-07-26 12:34:56 UTC
+  std::cout << render_contexts(ChatTemplate(read_text(file)), all, kNow) << '\n';
 }
 
 }  // namespace

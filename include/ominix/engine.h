@@ -125,6 +125,19 @@ struct Sampling {
   uint64_t seed = 0;
 };
 
+// What the engine remembers of a text after its answer ends: a later prompt that begins like it is
+// computed from where they part. For one text at a time; a model change or a prompt of another kind
+// only costs the time.
+class TextMemory {
+ public:
+  TextMemory();
+  struct Impl;
+  const std::shared_ptr<Impl>& impl() const { return impl_; }
+
+ private:
+  std::shared_ptr<Impl> impl_;
+};
+
 struct TextRequest {
   std::vector<int32_t> prompt;  // at least one id
   int max_tokens = 512;
@@ -139,6 +152,9 @@ struct TextRequest {
   // start of the prompt are not computed again; a missing file counts as empty. `state_out` is
   // written when the answer is complete; it may be the same file.
   std::filesystem::path state_in, state_out;
+  std::shared_ptr<TextMemory> memory;  // read at the start, written at the end; may be null
+  // Called from the engine's thread while a prompt of several steps is read; false cancels.
+  std::function<bool(int tokens_read, int tokens)> progress;
 };
 
 struct TokenLogprob {

@@ -47,6 +47,13 @@ class ChatTemplate {
   std::unique_ptr<const Program> program_;
 };
 
+// Renders a template with each of the named contexts. `contexts`: a JSON object whose members are
+// objects of variables. The result is a JSON object of {"ok": true, "text": …} or
+// {"ok": false, "error": …} by name, in the same order. Errors: corrupt_data, too_big (`contexts`
+// itself); what one context meets is in its entry.
+std::string render_contexts(const ChatTemplate& chat_template, std::string_view contexts,
+                            int64_t now = -1, const TemplateLimits& limits = {});
+
 // The chat template of a model: a folder as for ChatTemplate::find, a .gguf file, or a .jinja file.
 // Errors: not_found (also where the model has none), and those of ChatTemplate.
 std::unique_ptr<const ChatTemplate> load_chat_template(const std::filesystem::path& model,

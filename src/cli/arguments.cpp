@@ -13,6 +13,7 @@ constexpr Option kCommon[] = {
     {"json", "", "print one JSON object (or one a line where results stream)"},
     {"device", "cpu|gpu", "where to compute (the GPU where this build and machine have one)"},
     {"threads", "N", "CPU threads (all cores)"},
+    {"seed", "N", "of everything that is drawn at random (0): the same seed, the same text"},
     {"exact", "", "float32 activations throughout: slower, the reference's arithmetic"},
     {"verbose", "", "say more on standard error", 'v'},
     {"help", "", "this text", 'h'},

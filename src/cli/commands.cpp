@@ -1,8 +1,11 @@
 #include "cli/commands.h"
 
+#include <array>
+#include <cstdio>
 #include <nlohmann/json.hpp>
 #include <vector>
 
+#include "base/file.h"
 #include "base/log.h"
 #include "cli/terminal.h"
 
@@ -10,8 +13,11 @@ namespace ominix::cli {
 
 std::span<const Command> commands() {
   static const std::vector<Command> all = {
-      run_command(),   eval_command(), bench_command(), inspect_command(), doctor_command(),
-      check_command(), pull_command(), list_command(),  rm_command(),      verify_command()};
+      run_command(),        chat_command(),     eval_command(),     bench_command(),
+      inspect_command(),    quantize_command(), tokenize_command(), template_command(),
+      perplexity_command(), diff_command(),     doctor_command(),   check_command(),
+      pull_command(),       list_command(),     rm_command(),       verify_command(),
+      completion_command()};
   return all;
 }
 
@@ -39,8 +45,23 @@ std::shared_ptr<const Model> load(Engine& engine, const std::string& path, LoadO
   return model;
 }
 
-void print_json(const Json& value) {
-  print(value.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
+std::string read_input(const std::string& path) {
+  constexpr uint64_t kMost = 1u << 30;
+  if (path != "-") return read_text(path, kMost);
+  std::string out;
+  std::array<char, 1 << 16> piece{};
+  while (const size_t n = std::fread(piece.data(), 1, piece.size(), stdin)) {
+    out.append(piece.data(), n);
+    if (out.size() > kMost) {
+      throw Error(ErrorCode::too_big, "standard input: more than 1 GiB, expected less");
+    }
+  }
+  if (std::ferror(stdin) != 0) throw Error(ErrorCode::io, "standard input: cannot be read");
+  return out;
+}
+
+bool print_json(const Json& value) {
+  return print(value.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
 }
 
 }  // namespace ominix::cli

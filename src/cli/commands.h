@@ -4,6 +4,8 @@
 
 #include <memory>
 #include <span>
+#include <string>
+#include <vector>
 
 #include "base/json.h"
 #include "cli/arguments.h"
@@ -14,15 +16,22 @@ namespace ominix::cli {
 std::span<const Command> commands();
 
 Command run_command();
-Command bench_command();
+Command chat_command();
 Command eval_command();
+Command bench_command();
 Command inspect_command();
+Command quantize_command();
+Command tokenize_command();
+Command template_command();
+Command perplexity_command();
+Command diff_command();
 Command doctor_command();
 Command check_command();
 Command pull_command();
 Command list_command();
 Command rm_command();
 Command verify_command();
+Command completion_command();
 
 // --device, --threads, --exact.
 EngineOptions engine_options(const Arguments& args);
@@ -32,6 +41,14 @@ EngineOptions engine_options(const Arguments& args);
 std::shared_ptr<const Model> load(Engine& engine, const std::string& path,
                                   LoadOptions options = {});
 
-void print_json(const Json& value);
+// What run and chat share: the samplers' options behind `options`, and their values.
+std::vector<Option> with_sampling_options(std::vector<Option> options);
+Sampling sampling(const Arguments& args);
+
+// The bytes of a file, or of standard input for "-". Errors: those of File; too_big (1 GiB).
+std::string read_input(const std::string& path);
+
+// One line; false when nobody reads it any more.
+bool print_json(const Json& value);
 
 }  // namespace ominix::cli

@@ -11,6 +11,7 @@ namespace ominix::cli {
 namespace {
 
 volatile std::sig_atomic_t g_interrupted = 0;
+int g_scopes = 0;  // of the main thread
 
 void on_interrupt(int) {
   g_interrupted = 1;
@@ -24,12 +25,16 @@ using Clock = std::chrono::steady_clock;
 bool interrupted() { return g_interrupted != 0; }
 
 InterruptScope::InterruptScope() {
+  if (g_scopes++ > 0) return;
+  g_interrupted = 0;
   struct sigaction action{};
   action.sa_handler = on_interrupt;
   ::sigaction(SIGINT, &action, nullptr);  // no SA_RESTART: a read of the terminal returns
 }
 
-InterruptScope::~InterruptScope() { std::signal(SIGINT, SIG_DFL); }
+InterruptScope::~InterruptScope() {
+  if (--g_scopes == 0) std::signal(SIGINT, SIG_DFL);
+}
 
 ProgressBar::ProgressBar(std::string title)
     : title_(std::move(title)), terminal_(::isatty(STDERR_FILENO) != 0), started_(Clock::now()) {}
@@ -51,6 +56,22 @@ void ProgressBar::update(uint64_t done, uint64_t total) {
   std::fflush(stderr);
   shown_ = true;
   drawn_ = now;
+}
+
+std::string printable(std::string_view text) {
+  std::string out;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const auto c = static_cast<unsigned char>(text[i]);
+    // U+0080 to U+009F are C2 80 to C2 9F.
+    const bool c1 =
+        c == 0xC2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xA0;
+    if (c1) {
+      ++i;
+    } else if ((c >= 0x20 && c != 0x7F) || c == '\n' || c == '\t') {
+      out += text[i];
+    }
+  }
+  return out;
 }
 
 bool print(std::string_view text) {

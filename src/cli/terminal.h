@@ -11,7 +11,8 @@ namespace ominix::cli {
 // Set by the first Ctrl-C inside an InterruptScope; what runs should then stop soon.
 bool interrupted();
 
-// While one exists, Ctrl-C asks instead of ending the process. A second one ends it.
+// While one exists, Ctrl-C asks instead of ending the process. A second one ends it. The outermost
+// one counts from zero.
 class InterruptScope {
  public:
   InterruptScope();
@@ -41,5 +42,8 @@ class ProgressBar {
 
 // Writes to standard output at once. False when nobody reads it any more (a closed pipe).
 bool print(std::string_view text);
+
+// The text without control characters other than newline and tab: a terminal would obey them.
+std::string printable(std::string_view text);
 
 }  // namespace ominix::cli

@@ -59,8 +59,8 @@ class Experts {
 // brings another vector to each of them -> (T, J, N)
 array gather_linear(const array& x, const Experts& experts, const array& ids);
 
-// Bytes of the matrices of all linear() that this thread has called so far: the difference over a
-// step is what the step reads of the weights.
+// Bytes of the matrices of all products that this thread has built so far: the difference over a
+// step is what the step reads of the weights. Experts count as if each choice met another one.
 uint64_t weight_bytes();
 
 // (T) int32 ids -> (T, K): rows of the matrix.

@@ -137,6 +137,8 @@ array gather_linear(const array& x, const Experts& experts, const array& ids) {
                "kernels: mixtures of experts on a GPU, expected a dense model; use --device cpu");
   }
   const int tokens = ids.shape(0), choices = ids.shape(1);
+  t_weight_bytes += experts[0].bytes() *
+                    std::min<uint64_t>(static_cast<uint64_t>(tokens) * choices, experts.size());
   return host_op("gather_linear", {as_float(x), ids}, {tokens, choices, static_cast<int>(rows)},
                  mx::float32, [=, arithmetic = t_arithmetic](auto in, auto out) {
                    const Meetings meetings(static_cast<const int32_t*>(in[1]),

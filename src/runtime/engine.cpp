@@ -15,6 +15,7 @@
 #include "runtime/engine_impl.h"
 #include "runtime/model_impl.h"
 #include "runtime/state_file.h"
+#include "runtime/text_memory.h"
 #include "runtime/text_stream.h"
 
 namespace ominix {
@@ -64,6 +65,7 @@ class Answer {
   void fail(std::exception_ptr error) { out_->fail(std::move(error)); }
 
   std::function<void()> before_end = [] {};  // of an answer that is complete; may throw
+  std::function<void()> at_end = [] {};      // of any answer that did not fail
 
  private:
   bool finish(FinishReason reason) {
@@ -73,6 +75,7 @@ class Answer {
       if (!rest.empty()) out_->push({std::move(rest), {}, {}});
     }
     if (reason != FinishReason::cancelled) before_end();
+    at_end();
     if (stats_.completion_tokens > 0) stats_.decode_seconds = seconds_since(first_token_);
     out_->finish(reason, stats_);
     return false;
@@ -245,10 +248,22 @@ TextStream Engine::generate(const std::shared_ptr<const Model>& model, TextReque
       runtime::save_state(path, name, std::span(s->ids).first(s->done), s->states);
     };
   }
+  if (request.memory) {
+    answer->at_end = [memory = request.memory->impl(), shared, s = sequence->get()] {
+      runtime::keep(*memory, shared, *s);
+    };
+  }
+  if (request.progress) {
+    (*sequence)->on_read = [progress = request.progress, s = sequence->get()] {
+      return progress(static_cast<int>(s->done), static_cast<int>(s->ids.size()));
+    };
+  }
   const uint64_t bytes =
       state_bytes(specs, static_cast<int64_t>(request.prompt.size()) + request.max_tokens);
   EngineThread::instance().post([core = impl_->core, shared, bytes, answer, sequence, specs,
-                                 path = request.state_in] {
+                                 path = request.state_in, memory = request.memory] {
+    runtime::Sequence& s = **sequence;
+    if (memory) runtime::recall(*memory->impl(), shared, s);
     if (bytes > core->memory_left) {
       answer->fail(std::make_exception_ptr(fail(ErrorCode::out_of_memory,
                                                 "engine: the request needs up to {} MB of state, "
@@ -258,10 +273,11 @@ TextStream Engine::generate(const std::shared_ptr<const Model>& model, TextReque
     }
     core->memory_left -= bytes;
     // Not the core itself: its sequences would keep it alive.
-    (*sequence)->reservation = std::shared_ptr<const void>(
-        nullptr, [core = core.get(), bytes](const void*) { core->memory_left += bytes; });
-    if (!path.empty() && std::filesystem::exists(path)) {
-      runtime::Sequence& s = **sequence;
+    s.reservation =
+        std::shared_ptr<const void>(nullptr, [owner = std::weak_ptr(core), bytes](const void*) {
+          if (const auto core = owner.lock()) core->memory_left += bytes;
+        });
+    if (s.done == 0 && !path.empty() && std::filesystem::exists(path)) {
       try {
         auto states = runtime::load_state(path, state_name(*shared, s.ids.size()), specs, s.ids);
         if (!states.empty()) {

@@ -116,7 +116,12 @@ void TextBatch::run(const std::vector<Part>& parts) {
   for (const Part& part : parts) {
     Sequence& s = *part.sequence;
     s.done += static_cast<size_t>(part.length);
-    if (!part.complete) continue;
+    if (!part.complete) {
+      if (s.on_read()) continue;
+      s.on_cancel();
+      remove(&s);
+      continue;
+    }
     const std::span<float> row = logits.first(vocabulary);
     logits = logits.subspan(vocabulary);
     bool goes_on = false;

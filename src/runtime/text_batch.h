@@ -29,6 +29,8 @@ struct Sequence {
   // Asked before every step; true ends the sequence, and on_cancel is told.
   std::function<bool()> cancelled = [] { return false; };
   std::function<void()> on_cancel = [] {};
+  // A piece of the prompt is read and more of it is left; false cancels.
+  std::function<bool()> on_read = [] { return true; };
 
   // `specs`: of its states, as TextModel::state_spec() gives them or quantized.
   Sequence(std::span<const kernels::KvSpec> specs, std::vector<int32_t> prompt,

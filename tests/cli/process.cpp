@@ -148,6 +148,12 @@ int Process::wait() {
   return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
+bool Process::running() const {
+  siginfo_t info{};
+  return ::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+         info.si_pid == 0;
+}
+
 Ran run(const std::vector<std::string>& arguments, std::string_view input) {
   Process process(arguments);
   if (!input.empty()) process.write(input);

@@ -29,6 +29,7 @@ class Process {
   bool wait_for(std::string_view text);
   // Closes the input, reads the rest, and gives the exit status, 128 + the signal that ended it.
   int wait();
+  bool running() const;
 
   const std::string& out() const { return out_; }  // a terminal's: both streams
   const std::string& err() const { return err_; }

@@ -1,11 +1,11 @@
-#include "text/template/contexts.h"
+#include <ominix/template.h>
 
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
 #include "base/json.h"
 
-namespace ominix::text {
+namespace ominix {
 
 std::string render_contexts(const ChatTemplate& chat_template, std::string_view contexts,
                             int64_t now, const TemplateLimits& limits) {
@@ -27,4 +27,4 @@ std::string render_contexts(const ChatTemplate& chat_template, std::string_view 
   return out.dump(-1, ' ', false, OrderedJson::error_handler_t::replace);
 }
 
-}  // namespace ominix::text
+}  // namespace ominix
