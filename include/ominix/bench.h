@@ -25,10 +25,9 @@ struct BenchResult {
   // What decoding a token must read at least: the weights a step multiplies with, shared by the
   // texts of the batch, and the text's keys and values at the middle of the run.
   uint64_t bytes_per_token = 0;
-  double roofline_gbps = 0;        // reading memory, measured in the same run; on a GPU 0
+  double roofline_gbps = 0;        // reading memory, measured in the same run
   double roofline_share = 0;       // bytes_per_token · decode_tps / roofline
   uint64_t peak_memory_bytes = 0;  // of the process, the measurement of the memory aside
-  Device device = Device::cpu;
   int threads = 0;
   Device device = Device::cpu;  // where it ran
 };

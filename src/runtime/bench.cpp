@@ -152,15 +152,12 @@ BenchResult bench(Engine& engine, const std::shared_ptr<const Model>& model,
         weight_bytes / static_cast<uint64_t>(options.batch) +
         history_bytes(specs, int64_t{options.prompt_tokens} + options.new_tokens / 2);
     out.peak_memory_bytes = peak_memory();
-    out.device = kernels::on_gpu() ? Device::gpu : Device::cpu;
-    if (out.device == Device::cpu) out.roofline_gbps = kernels::measure_bandwidth();
+    out.roofline_gbps = kernels::measure_bandwidth();
   });
   out.prefill_tps = median(out.prefill);
   out.decode_tps = median(out.decode);
-  if (out.roofline_gbps > 0) {
-    out.roofline_share =
-        static_cast<double>(out.bytes_per_token) * out.decode_tps / (out.roofline_gbps * 1e9);
-  }
+  out.roofline_share =
+      static_cast<double>(out.bytes_per_token) * out.decode_tps / (out.roofline_gbps * 1e9);
   return out;
 }
 
