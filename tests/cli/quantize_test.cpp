@@ -8,7 +8,7 @@
 
 #include "cli/process.h"
 #include "formats/safetensors.h"
-#include "store/sha256.h"
+#include "store/hash.h"
 #include "support/temp_dir.h"
 
 namespace ominix::testing {
@@ -22,7 +22,7 @@ const std::string kModel = test_file("data/stories260k/hf");
 std::string sha256(const formats::Safetensors& file, const formats::TensorInfo& info) {
   std::vector<std::byte> bytes(info.bytes);
   file.read(info, 0, bytes);
-  store::Sha256 hash;
+  store::Hasher hash(store::HashKind::sha256);
   hash.update(bytes);
   return hash.hex();
 }
