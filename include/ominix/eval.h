@@ -3,6 +3,7 @@
 #include <ominix/engine.h>
 
 #include <filesystem>
+#include <functional>
 #include <string>
 
 namespace ominix {
@@ -11,6 +12,8 @@ struct EvalOptions {
   std::string taps;       // names of intermediate values to write, '*' for any text; empty: none
   int max_tokens = 0;     // also write `greedy`: that many tokens by the engine's own path
   int prefill_chunk = 0;  // prompt tokens a step for `greedy` and `logits`; 0: all at once
+  // Asked between steps; false ends the work with Error cancelled, and nothing is written.
+  std::function<bool()> go_on;
 };
 
 // One forward pass of a text model, from named tensors to named tensors (safetensors files).

@@ -17,7 +17,7 @@ int run(Arguments& args) {
   const InterruptScope interrupt;
   Engine engine(choice);
   const auto model = load(engine, args[0]);
-  const std::vector<DiffStage> stages = diff(engine, model, args[1]);
+  const std::vector<DiffStage> stages = diff(engine, model, args[1], [] { return !interrupted(); });
   const auto first =
       std::ranges::find_if(stages, [&](const DiffStage& s) { return !(s.rel <= tolerance); });
   const bool equal = first == stages.end();

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.h"
+#include "cli/terminal.h"
 
 namespace ominix::cli {
 namespace {
@@ -16,8 +17,10 @@ int run(Arguments& args) {
   options.taps = args.text("taps");
   options.max_tokens = args.number("max-tokens", 0, 0, 1 << 20);
   options.prefill_chunk = args.number("prefill-chunk", 0, 1, 1 << 24);
+  options.go_on = [] { return !interrupted(); };
   EngineOptions engine_choice = engine_options(args);
   engine_choice.exact = !args.has("fast");
+  const InterruptScope interrupt;
   Engine engine(engine_choice);
   const auto model = load(engine, args[0]);
   eval_files(engine, model, args.text("in"), args.text("out"), options);

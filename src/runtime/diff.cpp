@@ -78,13 +78,13 @@ void clear_padding(const formats::Safetensors& golden, std::vector<float>& logit
 }  // namespace
 
 std::vector<DiffStage> diff(Engine& engine, const std::shared_ptr<const Model>& model,
-                            const fs::path& path) {
+                            const fs::path& path, const std::function<bool()>& go_on) {
   const formats::Safetensors golden(fs::is_directory(path) ? path / "golden.safetensors" : path);
   const Scratch scratch;
   std::vector<DiffStage> stages;
   // `suffix`: of the golden file's name for our logits.
   const auto run = [&](const fs::path& in, const std::string& taps, const std::string& suffix) {
-    eval_files(engine, model, in, scratch / "out.safetensors", {.taps = taps});
+    eval_files(engine, model, in, scratch / "out.safetensors", {.taps = taps, .go_on = go_on});
     const formats::Safetensors ours(scratch / "out.safetensors");
     for (const formats::TensorInfo& mine : ours.tensors()) {
       const std::string name = mine.name == "logits" ? "logits" + suffix : mine.name;

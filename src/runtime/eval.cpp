@@ -104,6 +104,10 @@ class Results {
   std::deque<std::vector<std::byte>> data_;
 };
 
+void check_wanted(const EvalOptions& options) {
+  if (options.go_on && !options.go_on()) throw Error(ErrorCode::cancelled, "eval: stopped");
+}
+
 std::vector<kernels::KvState> make_states(const models::TextModel& model) {
   std::vector<kernels::KvState> states;
   for (const auto& spec : model.state_spec()) states.emplace_back(spec);
@@ -117,6 +121,7 @@ void forward(const models::TextModel& model, const Ids& ids, const EvalOptions& 
   const int64_t V = model.info().vocab_size;
   std::vector<float> logits(B * static_cast<size_t>(ids.length * V), 0.0f);
   std::vector<std::vector<kernels::KvState>> states;
+  states.reserve(B);
   for (size_t r = 0; r < B; ++r) states.push_back(make_states(model));
 
   nn::Tap tap;
@@ -127,6 +132,7 @@ void forward(const models::TextModel& model, const Ids& ids, const EvalOptions& 
   }
   const int64_t chunk = options.prefill_chunk > 0 ? options.prefill_chunk : ids.length;
   for (int64_t start = 0; start < ids.length; start += chunk) {
+    check_wanted(options);
     std::vector<int32_t> tokens;
     std::vector<nn::Row> rows;
     std::vector<float*> targets;  // where each token's logits go
@@ -174,7 +180,10 @@ void greedy(const models::TextModel& model, const Ids& ids, const EvalOptions& o
     s->on_error = [&](std::exception_ptr e) { error = std::move(e); };
     batch.add(std::move(s));
   }
-  while (!batch.empty()) batch.step();
+  while (!batch.empty()) {
+    check_wanted(options);
+    batch.step();
+  }
   if (error) std::rethrow_exception(error);
   out.add("greedy", {ids.rows, options.max_tokens}, DType::i32, all.data());
 }
@@ -202,6 +211,7 @@ void eval_files(Engine& engine, const std::shared_ptr<const Model>& model,
     forward(text, ids, options, results);
     if (options.max_tokens > 0) greedy(text, ids, options, results);
   });
+  check_wanted(options);
   results.write(out);
 }
 

@@ -25,6 +25,10 @@ class CliChat : public ::testing::Test {
     for (const auto& file : std::filesystem::directory_iterator(test_file("data/stories260k/hf"))) {
       std::filesystem::copy(file.path(), folder_ / file.path().filename().string());
     }
+    // Room for an answer that is still under way when it is interrupted.
+    Json config = Json::parse(std::ifstream(folder_ / "config.json"));
+    config["max_position_embeddings"] = 1 << 20;
+    folder_.write("config.json", config.dump());
     folder_.write(
         "chat_template.jinja",
         "{{ bos_token }}{% for m in messages %}{% if m.role == 'system' %}{{ m.content }}. "
@@ -110,7 +114,7 @@ TEST_F(CliChat, HasAHistoryOfLines) {
 }
 
 TEST_F(CliChat, AnInterruptEndsTheAnswerAndNotTheChat) {
-  Process p(chat({"-n", "400", "--logit-bias", "1=-100", "--logit-bias", "2=-100"}),
+  Process p(chat({"-n", "200000", "--logit-bias", "1=-100", "--logit-bias", "2=-100"}),
             Process::Streams::terminal, environment_);
   ASSERT_TRUE(ready(p)) << p.out();
   p.write("Once upon a time\n");

@@ -221,6 +221,13 @@ TEST(CliEval, WritesWholeFilesOnly) {
   EXPECT_EQ(wrong.status, 1);
   EXPECT_THAT(wrong.err, HasSubstr("input_ids"));
   EXPECT_FALSE(std::filesystem::exists(folder / "none"));
+
+  Process process({"eval", golden, "--in", golden + "/golden.safetensors", "--out",
+                   (folder / "none").string(), "--max-tokens", "300000", "-v"});
+  ASSERT_TRUE(process.wait_for("loaded")) << process.err();
+  process.signal(SIGINT);
+  EXPECT_EQ(process.wait(), 130);
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path()), {}), 1);
 }
 
 TEST(CliInspect, ReportsWhatTheContractNames) {
