@@ -132,8 +132,7 @@ BenchResult bench(Engine& engine, const std::shared_ptr<const Model>& model,
                  "bench: the texts need {} MB of state, {} MB are left; take fewer or shorter ones",
                  states >> 20, left >> 20);
     }
-    const kernels::ArithmeticScope arithmetic(engine.options().exact ? kernels::Arithmetic::exact
-                                                                     : kernels::Arithmetic::fast);
+    const kernels::ArithmeticScope scope(engine.impl().core->arithmetic());
     int done = 0;
     const auto go_on = [&] { return !options.go_on || options.go_on(done, options.repetitions); };
     out.threads = kernels::threads();

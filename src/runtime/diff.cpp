@@ -1,6 +1,4 @@
 #include <ominix/diff.h>
-#include <ominix/eval.h>
-#include <stdlib.h>
 
 #include <algorithm>
 #include <cmath>
@@ -9,33 +7,12 @@
 
 #include "base/error.h"
 #include "formats/safetensors.h"
+#include "runtime/eval_tensors.h"
 
 namespace ominix {
 namespace {
 
 namespace fs = std::filesystem;
-
-// A folder for the tensors of one comparison.
-class Scratch {
- public:
-  Scratch() {
-    std::string name = (fs::temp_directory_path() / "ominix-diff-XXXXXX").string();
-    if (!::mkdtemp(name.data())) {
-      throw fail(ErrorCode::io, "diff: no temporary folder '{}'", name);
-    }
-    path_ = name;
-  }
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
-  ~Scratch() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  fs::path operator/(const char* name) const { return path_ / name; }
-
- private:
-  fs::path path_;
-};
 
 std::vector<float> floats(const formats::Safetensors& file, const formats::TensorInfo& info) {
   if (info.type != DType::f32) {
@@ -47,8 +24,7 @@ std::vector<float> floats(const formats::Safetensors& file, const formats::Tenso
   return out;
 }
 
-DiffStage compare(std::string name, const std::vector<float>& ours,
-                  const std::vector<float>& theirs) {
+DiffStage compare(std::string name, std::span<const float> ours, const std::vector<float>& theirs) {
   constexpr double kInfinity = std::numeric_limits<double>::infinity();
   DiffStage stage{std::move(name)};
   double largest = 0;
@@ -80,13 +56,11 @@ void clear_padding(const formats::Safetensors& golden, std::vector<float>& logit
 std::vector<DiffStage> diff(Engine& engine, const std::shared_ptr<const Model>& model,
                             const fs::path& path, const std::function<bool()>& go_on) {
   const formats::Safetensors golden(fs::is_directory(path) ? path / "golden.safetensors" : path);
-  const Scratch scratch;
   std::vector<DiffStage> stages;
-  // `suffix`: of the golden file's name for our logits.
-  const auto run = [&](const fs::path& in, const std::string& taps, const std::string& suffix) {
-    eval_files(engine, model, in, scratch / "out.safetensors", {.taps = taps, .go_on = go_on});
-    const formats::Safetensors ours(scratch / "out.safetensors");
-    for (const formats::TensorInfo& mine : ours.tensors()) {
+  // `suffix`: of the golden file's names for these ids and their logits.
+  const auto run = [&](const std::string& suffix, const std::string& taps) {
+    for (const runtime::NamedTensor& mine : runtime::eval_tensors(
+             engine, model, golden, {.taps = taps, .go_on = go_on}, "input_ids" + suffix)) {
       const std::string name = mine.name == "logits" ? "logits" + suffix : mine.name;
       const formats::TensorInfo* other = golden.find(name);
       if (!other) continue;
@@ -96,22 +70,14 @@ std::vector<DiffStage> diff(Engine& engine, const std::shared_ptr<const Model>& 
       }
       std::vector<float> expected = floats(golden, *other);
       if (name == "logits") clear_padding(golden, expected);
-      stages.push_back(compare(name, floats(ours, mine), expected));
+      const std::span<const float> ours(reinterpret_cast<const float*>(mine.bytes.data()),
+                                        expected.size());
+      stages.push_back(compare(name, ours, expected));
     }
   };
-  const formats::TensorInfo* single = golden.find("input_ids_single");
-  if (single) {
-    const fs::path in = scratch / "in.safetensors";
-    const std::vector<formats::SafetensorsEntry> entries = {
-        {"input_ids", single->type, single->shape}};
-    formats::SafetensorsWriter writer(in, entries);
-    std::vector<std::byte> bytes(single->bytes);
-    golden.read(*single, 0, bytes);
-    writer.append(bytes);
-    writer.commit();
-    run(in, "*", "_single");
-  }
-  if (golden.find("input_ids")) run(golden.path(), single ? "" : "*", "");
+  const bool single = golden.find("input_ids_single") != nullptr;
+  if (single) run("_single", "*");
+  if (golden.find("input_ids")) run("", single ? "" : "*");
   if (stages.empty()) {
     throw fail(ErrorCode::corrupt_data,
                "diff: '{}' has no value to compare, expected input_ids with logits or taps",

@@ -1,15 +1,14 @@
-#include <ominix/eval.h>
+#include "runtime/eval_tensors.h"
 
 #include <algorithm>
 #include <cstring>
-#include <deque>
 
 #include "base/error.h"
 #include "base/glob.h"
 #include "formats/safetensors.h"
+#include "kernels/eval.h"
 #include "kernels/kernels.h"
 #include "mlx/ops.h"
-#include "mlx/transforms.h"
 #include "runtime/engine_impl.h"
 #include "runtime/model_impl.h"
 
@@ -39,15 +38,16 @@ std::vector<int32_t> read_int32(const formats::Safetensors& file, const formats:
   return {wide.begin(), wide.end()};
 }
 
-Ids read_ids(const formats::Safetensors& file, int vocabulary) {
-  const formats::TensorInfo* info = file.find("input_ids");
+Ids read_ids(const formats::Safetensors& file, std::string_view name, int vocabulary) {
+  const formats::TensorInfo* info = file.find(name);
   if (!info || info->shape.size() != 2 || info->bytes == 0) {
-    throw fail(ErrorCode::invalid_argument, "eval: '{}' has no tensor 'input_ids' of shape (B, L)",
-               file.path().string());
+    throw fail(ErrorCode::invalid_argument, "eval: '{}' has no tensor '{}' of shape (B, L)",
+               file.path().string(), name);
   }
   Ids ids{info->shape[0], info->shape[1], read_int32(file, *info), {}};
   ids.padding.assign(static_cast<size_t>(ids.rows), 0);
-  if (const formats::TensorInfo* mask = file.find("attention_mask")) {
+  const formats::TensorInfo* mask = name == "input_ids" ? file.find("attention_mask") : nullptr;
+  if (mask) {
     if (mask->shape != info->shape) {
       throw Error(ErrorCode::invalid_argument,
                   "eval: 'attention_mask' and 'input_ids' differ in shape");
@@ -76,33 +76,20 @@ Ids read_ids(const formats::Safetensors& file, int vocabulary) {
   return ids;
 }
 
-// Named results on their way into a file.
-class Results {
- public:
-  void add(std::string name, std::vector<int64_t> shape, DType type, const void* data) {
-    uint64_t bytes = info(type).bytes;
-    for (int64_t n : shape) bytes *= static_cast<uint64_t>(n);
-    data_.emplace_back(static_cast<const std::byte*>(data),
-                       static_cast<const std::byte*>(data) + bytes);
-    entries_.push_back({std::move(name), type, std::move(shape)});
-  }
+using Results = std::vector<runtime::NamedTensor>;
 
-  void add(const std::string& name, const mx::array& value) {
-    mx::array x = mx::contiguous(mx::astype(value, mx::float32));
-    x.eval();
-    add(name, {x.shape().begin(), x.shape().end()}, DType::f32, x.data<float>());
-  }
+void add(Results& out, std::string name, std::vector<int64_t> shape, DType type, const void* data) {
+  uint64_t bytes = info(type).bytes;
+  for (int64_t n : shape) bytes *= static_cast<uint64_t>(n);
+  const auto* first = static_cast<const std::byte*>(data);
+  out.push_back({std::move(name), type, std::move(shape), {first, first + bytes}});
+}
 
-  void write(const std::filesystem::path& path) const {
-    formats::SafetensorsWriter writer(path, entries_);
-    for (const auto& bytes : data_) writer.append(bytes);
-    writer.commit();
-  }
-
- private:
-  std::vector<formats::SafetensorsEntry> entries_;
-  std::deque<std::vector<std::byte>> data_;
-};
+void add(Results& out, std::string_view name, const mx::array& value) {
+  const mx::array x = mx::contiguous(mx::astype(value, mx::float32));
+  kernels::eval({x});
+  add(out, std::string(name), {x.shape().begin(), x.shape().end()}, DType::f32, x.data<float>());
+}
 
 void check_wanted(const EvalOptions& options) {
   if (options.go_on && !options.go_on()) throw Error(ErrorCode::cancelled, "eval: stopped");
@@ -127,7 +114,7 @@ void forward(const models::TextModel& model, const Ids& ids, const EvalOptions& 
   nn::Tap tap;
   if (!options.taps.empty()) {
     tap = [&](std::string_view name, const mx::array& value) {
-      if (matches(options.taps, name)) out.add(std::string(name), value);
+      if (matches(options.taps, name)) add(out, name, value);
     };
   }
   const int64_t chunk = options.prefill_chunk > 0 ? options.prefill_chunk : ids.length;
@@ -150,14 +137,15 @@ void forward(const models::TextModel& model, const Ids& ids, const EvalOptions& 
     if (tokens.empty()) break;
     nn::Pass pass(std::move(rows), tap);
     const mx::array x(tokens.data(), {static_cast<int>(tokens.size())}, mx::int32);
-    mx::array y = mx::contiguous(mx::astype(model.logits(model.forward(x, pass)), mx::float32));
-    y.eval();
+    const mx::array y =
+        mx::contiguous(mx::astype(model.logits(model.forward(x, pass)), mx::float32));
+    kernels::eval({y});
     for (size_t t = 0; t < targets.size(); ++t) {
       std::memcpy(targets[t], y.data<float>() + t * static_cast<size_t>(V),
                   static_cast<size_t>(V) * 4);
     }
   }
-  out.add("logits", {ids.rows, ids.length, V}, DType::f32, logits.data());
+  add(out, "logits", {ids.rows, ids.length, V}, DType::f32, logits.data());
 }
 
 // Through the same batch that answers requests.
@@ -185,14 +173,16 @@ void greedy(const models::TextModel& model, const Ids& ids, const EvalOptions& o
     batch.step();
   }
   if (error) std::rethrow_exception(error);
-  out.add("greedy", {ids.rows, options.max_tokens}, DType::i32, all.data());
+  add(out, "greedy", {ids.rows, options.max_tokens}, DType::i32, all.data());
 }
 
 }  // namespace
 
-void eval_files(Engine& engine, const std::shared_ptr<const Model>& model,
-                const std::filesystem::path& in, const std::filesystem::path& out,
-                const EvalOptions& options) {
+std::vector<runtime::NamedTensor> runtime::eval_tensors(Engine& engine,
+                                                        const std::shared_ptr<const Model>& model,
+                                                        const formats::Safetensors& in,
+                                                        const EvalOptions& options,
+                                                        std::string_view ids_name) {
   if (options.max_tokens < 0 || options.max_tokens > 1 << 20 || options.prefill_chunk < 0) {
     throw Error(ErrorCode::invalid_argument,
                 "eval: max tokens must be 0 to 1048576, the prefill chunk at least 1");
@@ -201,18 +191,27 @@ void eval_files(Engine& engine, const std::shared_ptr<const Model>& model,
     throw Error(ErrorCode::invalid_argument,
                 "eval: taps name whole prompts; leave out either the taps or the prefill chunk");
   }
-  const formats::Safetensors file(in);
   const models::TextModel& text = *model->impl().text;
-  const Ids ids = read_ids(file, text.info().vocab_size);
+  const Ids ids = read_ids(in, ids_name, text.info().vocab_size);
   Results results;
   engine.impl().call([&] {
-    const kernels::ArithmeticScope arithmetic(engine.options().exact ? kernels::Arithmetic::exact
-                                                                     : kernels::Arithmetic::fast);
+    const kernels::ArithmeticScope scope(engine.impl().core->arithmetic());
     forward(text, ids, options, results);
     if (options.max_tokens > 0) greedy(text, ids, options, results);
   });
   check_wanted(options);
-  results.write(out);
+  return results;
+}
+
+void eval_files(Engine& engine, const std::shared_ptr<const Model>& model,
+                const std::filesystem::path& in, const std::filesystem::path& out,
+                const EvalOptions& options) {
+  const auto results = runtime::eval_tensors(engine, model, formats::Safetensors(in), options);
+  std::vector<formats::SafetensorsEntry> entries;
+  for (const runtime::NamedTensor& t : results) entries.push_back({t.name, t.type, t.shape});
+  formats::SafetensorsWriter writer(out, entries);
+  for (const runtime::NamedTensor& t : results) writer.append(t.bytes);
+  writer.commit();
 }
 
 }  // namespace ominix

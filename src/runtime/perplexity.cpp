@@ -95,8 +95,7 @@ PerplexityResult perplexity(Engine& engine, const std::shared_ptr<const Model>& 
   for (int w = 0; w < out.windows; ++w) {
     const auto window = std::span(ids).subspan(static_cast<size_t>(w) * context, context);
     sum += engine.impl().call([&] {
-      const kernels::ArithmeticScope arithmetic(engine.options().exact ? kernels::Arithmetic::exact
-                                                                       : kernels::Arithmetic::fast);
+      const kernels::ArithmeticScope scope(engine.impl().core->arithmetic());
       return window_nll(net, window, engine.options().prefill_chunk, specs);
     });
     if (options.go_on && !options.go_on(w + 1, out.windows)) {
