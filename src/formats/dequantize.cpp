@@ -5,7 +5,7 @@
 #include <cstring>
 
 #include "base/error.h"
-#include "formats/floats.h"
+#include "base/floats.h"
 
 namespace ominix::formats {
 namespace {

@@ -1,8 +1,6 @@
 #include "kernels/decode.h"
 
-#include <cmath>
 #include <cstring>
-#include <limits>
 #include <vector>
 
 #include "base/error.h"
@@ -130,11 +128,11 @@ void decode_block(DType type, const uint8_t* b, uint8_t* q, float* scale, float*
       return;
     }
     case DType::mxfp4:
-      scale[0] = 0.5f * e8m0_to_float(b[0]);
+      scale[0] = 0.5f * f8_e8m0_to_float(b[0]);
       return nibbles(b + 1, 16, q);
     case DType::nvfp4:
       for (int j = 0; j < 4; j++) {
-        scale[j] = 0.5f * e4m3_to_float(b[j] & 127);
+        scale[j] = 0.5f * f8_e4m3_to_float(b[j] & 127);
         nibbles(b + 4 + 8 * j, 8, q + 16 * j);
       }
       return;
@@ -203,62 +201,6 @@ uint8_t q3_k_scale(const uint8_t* b, int j) {
 uint8_t iq4_xs_scale(const uint8_t* b, int j) {
   const int low = b[4 + j / 2] >> (4 * (j % 2)) & 15, high = load16(b + 2) >> (2 * j) & 3;
   return static_cast<uint8_t>((low | high << 4) - 32);
-}
-
-float f16_to_float(uint16_t bits) {
-  const uint32_t sign = (bits & 0x8000u) << 16;
-  const uint32_t exponent = bits >> 10 & 31, mantissa = bits & 1023;
-  if (exponent == 0) {
-    const float magnitude = static_cast<float>(mantissa) * 0x1p-24f;
-    return sign ? -magnitude : magnitude;
-  }
-  const uint32_t wide = exponent == 31 ? 255 : exponent + 112;
-  return __builtin_bit_cast(float, sign | wide << 23 | mantissa << 13);
-}
-
-uint16_t float_to_f16(float value) {
-  const auto bits = __builtin_bit_cast(uint32_t, value);
-  const uint32_t size = bits & 0x7fffffff, sign = bits >> 16 & 0x8000;
-  if (size > 0x7f800000) return static_cast<uint16_t>(sign | 0x7e00);
-  if (size >= 0x47800000) return static_cast<uint16_t>(sign | 0x7c00);  // 65536 and more
-  if (size < 0x38800000) {  // below 2^-14: adding 1/2 rounds to steps of 2^-24
-    const float shifted = __builtin_bit_cast(float, size) + 0.5f;
-    return static_cast<uint16_t>(sign | (__builtin_bit_cast(uint32_t, shifted) - 0x3f000000));
-  }
-  const uint32_t rounded = size + 0xfff + (size >> 13 & 1);
-  return static_cast<uint16_t>(sign | ((rounded >> 13) - (112 << 10)));
-}
-
-uint16_t float_to_bf16(float value) {
-  const auto bits = __builtin_bit_cast(uint32_t, value);
-  if ((bits & 0x7fffffff) > 0x7f800000) return 0x7fc0;
-  return static_cast<uint16_t>((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
-}
-
-uint8_t float_to_e4m3(float value) {
-  const auto bits = __builtin_bit_cast(uint32_t, value);
-  const uint32_t size = bits & 0x7fffffff, sign = bits >> 24 & 0x80;
-  if (size >= 0x43e00000) return static_cast<uint8_t>(sign | 0x7e);  // 448
-  if (size < 0x3c800000) {  // below 2^-6: adding 2^14 rounds to steps of 2^-9
-    const float shifted = __builtin_bit_cast(float, size) + 0x1p14f;
-    return static_cast<uint8_t>(sign | (__builtin_bit_cast(uint32_t, shifted) - 0x46800000));
-  }
-  const uint32_t rounded = size + 0x7ffff + (size >> 20 & 1);
-  return static_cast<uint8_t>(sign | ((rounded >> 20) - (120 << 3)));
-}
-
-float e8m0_to_float(uint8_t bits) {
-  if (bits == 255) return std::numeric_limits<float>::quiet_NaN();
-  return std::ldexp(1.0f, static_cast<int>(bits) - 127);
-}
-
-float e4m3_to_float(uint8_t bits) {
-  const int exponent = bits >> 3 & 15, mantissa = bits & 7;
-  if (exponent == 15 && mantissa == 7) return std::numeric_limits<float>::quiet_NaN();
-  const float magnitude = exponent == 0
-                              ? std::ldexp(static_cast<float>(mantissa), -9)
-                              : std::ldexp(static_cast<float>(8 + mantissa), exponent - 10);
-  return bits & 0x80 ? -magnitude : magnitude;
 }
 
 bool is_graded(const Encoding& e) {
@@ -334,10 +276,10 @@ void decode_row(const Encoding& e, const std::byte* const planes[3], int64_t col
         out.min[i] = plain(e.type, planes[2], i);
         break;
       case Encoding::Mode::mxfp4:
-        out.scale[i] = 0.5f * e8m0_to_float(scales[i]);
+        out.scale[i] = 0.5f * f8_e8m0_to_float(scales[i]);
         break;
       default:
-        out.scale[i] = 0.5f * e4m3_to_float(scales[i]);
+        out.scale[i] = 0.5f * f8_e4m3_to_float(scales[i]);
         break;
     }
   }
@@ -350,8 +292,8 @@ void decode_values(const Encoding& e, const std::byte* const planes[3], int64_t 
   }
   if (e.mode == Encoding::Mode::mxfp8) {
     for (int64_t i = 0; i < cols; i++) {
-      out[i] = e8m0_to_float(static_cast<uint8_t>(planes[1][i / 32])) *
-               e4m3_to_float(static_cast<uint8_t>(planes[0][i]));
+      out[i] = f8_e8m0_to_float(static_cast<uint8_t>(planes[1][i / 32])) *
+               f8_e4m3_to_float(static_cast<uint8_t>(planes[0][i]));
     }
     return;
   }

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "base/dtype.h"
+#include "base/floats.h"
 #include "kernels/matrix.h"
 
 // Weights as files hold them, taken apart into whole numbers and scales.
@@ -45,17 +46,5 @@ void decode_values(const Encoding& encoding, const std::byte* const planes[3], i
 void q4_k_scales(const uint8_t* packed, int j, int& scale, int& min);
 uint8_t q3_k_scale(const uint8_t* block, int j);
 uint8_t iq4_xs_scale(const uint8_t* block, int j);
-
-float f16_to_float(uint16_t bits);
-inline float bf16_to_float(uint16_t bits) {
-  return __builtin_bit_cast(float, static_cast<uint32_t>(bits) << 16);
-}
-// Rounded to the nearest, ties to even.
-uint16_t float_to_f16(float value);
-uint16_t float_to_bf16(float value);
-// The same, but 448 for all that is larger and for what is not a number.
-uint8_t float_to_e4m3(float value);
-float e8m0_to_float(uint8_t bits);  // 2^(bits - 127)
-float e4m3_to_float(uint8_t bits);  // the fn form: no infinities
 
 }  // namespace ominix::kernels

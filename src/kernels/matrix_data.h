@@ -44,6 +44,18 @@ void read_panels(
     const MatrixSource& source,
     const std::function<void(int64_t first, int count, const std::byte* const planes[3])>& f);
 
+// The same row by row: f(row, its bytes in each plane).
+template <class F>
+void read_rows(const MatrixSource& source, const F& f) {
+  read_panels(source, [&](int64_t first, int count, const std::byte* const planes[3]) {
+    for (int i = 0; i < count; i++) {
+      const std::byte* row[3];
+      for (int p = 0; p < 3; p++) row[p] = planes[p] + i * source.row_bytes(p);
+      f(first + i, row);
+    }
+  });
+}
+
 // Chooses the layout and reserves the memory.
 void plan(const MatrixSource& source, MatrixData& data);
 // Puts block `b` (32 columns) of a row's bytes into its lane of the panel's block.

@@ -180,10 +180,10 @@ uint64_t k_scale_bytes(Format format) {
 
 // Scale g of a form with E2M1 values, which count as whole numbers, doubled.
 float fp4_scale(const Encoding& e, const uint8_t* const planes[3], int64_t g) {
-  if (e.mode == Mode::mxfp4) return 0.5f * e8m0_to_float(planes[1][g]);
-  if (e.mode == Mode::nvfp4) return 0.5f * e4m3_to_float(planes[1][g]);
-  if (e.type == DType::mxfp4) return 0.5f * e8m0_to_float(planes[0][17 * g]);
-  return 0.5f * e4m3_to_float(planes[0][g / 4 * 36 + g % 4] & 127);
+  if (e.mode == Mode::mxfp4) return 0.5f * f8_e8m0_to_float(planes[1][g]);
+  if (e.mode == Mode::nvfp4) return 0.5f * f8_e4m3_to_float(planes[1][g]);
+  if (e.type == DType::mxfp4) return 0.5f * f8_e8m0_to_float(planes[0][17 * g]);
+  return 0.5f * f8_e4m3_to_float(planes[0][g / 4 * 36 + g % 4] & 127);
 }
 
 void put_scales(const Encoding& e, Format format, const uint8_t* const planes[3], int64_t cols,

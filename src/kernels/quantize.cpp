@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "base/error.h"
+#include "kernels/bit_writer.h"
 #include "kernels/decode.h"
 #include "kernels/matrix_data.h"
 
@@ -13,23 +14,6 @@ namespace ominix::kernels {
 namespace {
 
 using Mode = Encoding::Mode;
-
-// Appends numbers of `bits` bits to a little-endian stream.
-class BitWriter {
- public:
-  BitWriter(std::byte* out, int bits) : out_(out), bits_(bits) {}
-  void put(uint32_t value) {
-    held_ |= static_cast<uint64_t>(value) << count_;
-    for (count_ += bits_; count_ >= 8; count_ -= 8, held_ >>= 8) {
-      *out_++ = static_cast<std::byte>(held_);
-    }
-  }
-
- private:
-  std::byte* out_;
-  uint64_t held_ = 0;
-  int count_ = 0, bits_;
-};
 
 void put_float(DType type, float value, std::byte* out, int64_t i) {
   if (type == DType::f32) {
@@ -93,8 +77,8 @@ void floats(const Encoding& to, DType type, const float* x, int64_t cols, std::b
     const float wanted = rounded(type, top / (to.mode == Mode::mxfp8 ? 448.0f : 6.0f));
     float scale;
     if (to.mode == Mode::nvfp4) {
-      const uint8_t bits = float_to_e4m3(wanted);
-      scale = e4m3_to_float(bits);
+      const uint8_t bits = float_to_f8_e4m3(wanted);
+      scale = f8_e4m3_to_float(bits);
       out[1][g] = static_cast<std::byte>(bits);
     } else {
       // A power of two that is large enough.
@@ -105,7 +89,7 @@ void floats(const Encoding& to, DType type, const float* x, int64_t cols, std::b
     }
     for (int i = 0; i < to.group_size; i++) {
       const float y = x[i] / scale;
-      writer.put(to.mode == Mode::mxfp8 ? float_to_e4m3(y) : nearest_fp4(y));
+      writer.put(to.mode == Mode::mxfp8 ? float_to_f8_e4m3(y) : nearest_fp4(y));
     }
   }
 }
@@ -135,21 +119,15 @@ PackedPlanes quantize(const MatrixSource& source, const Encoding& to) {
   for (int p = 0; p < packed.planes(); p++) {
     out.planes[p].resize(packed.row_bytes(p) * static_cast<uint64_t>(source.rows));
   }
-  read_panels(source, [&](int64_t first, int count, const std::byte* const planes[3]) {
+  read_rows(source, [&](int64_t row, const std::byte* const planes[3]) {
     std::vector<float> values(source.cols);
-    for (int r = 0; r < count; r++) {
-      const std::byte* from[3];
-      std::byte* to_row[3];
-      for (int p = 0; p < 3; p++) {
-        from[p] = planes[p] + r * source.row_bytes(p);
-        to_row[p] = out.planes[p].data() + (first + r) * packed.row_bytes(p);
-      }
-      decode_values(source.encoding, from, source.cols, values.data());
-      if (form.mode == Mode::affine) {
-        affine(form, values.data(), source.cols, to_row);
-      } else {
-        floats(form, arithmetic, values.data(), source.cols, to_row);
-      }
+    decode_values(source.encoding, planes, source.cols, values.data());
+    std::byte* to_row[3];
+    for (int p = 0; p < 3; p++) to_row[p] = out.planes[p].data() + row * packed.row_bytes(p);
+    if (form.mode == Mode::affine) {
+      affine(form, values.data(), source.cols, to_row);
+    } else {
+      floats(form, arithmetic, values.data(), source.cols, to_row);
     }
   });
   return out;

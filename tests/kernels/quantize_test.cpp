@@ -137,14 +137,14 @@ TEST(Quantize, RoundsToTheNearest) {
     EXPECT_EQ(float_to_f16(std::nextafter(middle, next)), bits + 1);
   }
   for (uint32_t bits = 0; bits < 0x7e; bits++) {
-    const float here = e4m3_to_float(static_cast<uint8_t>(bits));
-    const float next = e4m3_to_float(static_cast<uint8_t>(bits + 1)), middle = (here + next) / 2;
-    EXPECT_EQ(float_to_e4m3(here), bits);
-    EXPECT_EQ(float_to_e4m3(-here), bits | 0x80);
-    EXPECT_EQ(float_to_e4m3(middle), bits + (bits & 1));
-    EXPECT_EQ(float_to_e4m3(std::nextafter(middle, next)), bits + 1);
+    const float here = f8_e4m3_to_float(static_cast<uint8_t>(bits));
+    const float next = f8_e4m3_to_float(static_cast<uint8_t>(bits + 1)), middle = (here + next) / 2;
+    EXPECT_EQ(float_to_f8_e4m3(here), bits);
+    EXPECT_EQ(float_to_f8_e4m3(-here), bits | 0x80);
+    EXPECT_EQ(float_to_f8_e4m3(middle), bits + (bits & 1));
+    EXPECT_EQ(float_to_f8_e4m3(std::nextafter(middle, next)), bits + 1);
   }
-  EXPECT_EQ(float_to_e4m3(1e9f), 0x7e);
+  EXPECT_EQ(float_to_f8_e4m3(1e9f), 0x7e);
   EXPECT_EQ(float_to_f16(65519.0f), 0x7bff);
   EXPECT_EQ(float_to_f16(65520.0f), 0x7c00);
   EXPECT_TRUE(std::isnan(f16_to_float(float_to_f16(NAN))));

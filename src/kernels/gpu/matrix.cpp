@@ -1,6 +1,7 @@
 #include <atomic>
-#include <cstring>
+#include <vector>
 
+#include "kernels/bit_writer.h"
 #include "kernels/decode.h"
 #include "kernels/gpu/gpu.h"
 #include "kernels/host_op.h"
@@ -23,18 +24,6 @@ mx::Shape shape(int64_t rows, int64_t cols) {
   return {static_cast<int>(rows), static_cast<int>(cols)};
 }
 
-// f(row, its bytes in each plane), on all threads.
-template <class F>
-void each_row(const MatrixSource& source, const F& f) {
-  read_panels(source, [&](int64_t first, int count, const std::byte* const planes[3]) {
-    for (int i = 0; i < count; i++) {
-      const std::byte* row[3];
-      for (int p = 0; p < 3; p++) row[p] = planes[p] + i * source.row_bytes(p);
-      f(first + i, row);
-    }
-  });
-}
-
 // A plane of the source as MLX's array of `type`.
 array plane(const MatrixSource& source, int index, mx::Dtype type) {
   const uint64_t row = source.row_bytes(index);
@@ -55,7 +44,7 @@ array plane(const MatrixSource& source, int index, mx::Dtype type) {
 array values_of(const MatrixSource& source) {
   const int64_t cols = source.cols;
   std::vector<float> values(source.rows * cols);
-  each_row(source, [&](int64_t row, const std::byte* const planes[3]) {
+  read_rows(source, [&](int64_t row, const std::byte* const planes[3]) {
     decode_values(source.encoding, planes, cols, &values[row * cols]);
   });
   return array(values.data(), shape(source.rows, cols));
@@ -67,7 +56,7 @@ Weights affine_of(const MatrixSource& source, const Grading& g) {
   const int64_t words = cols * g.bits / 32;
   std::vector<uint32_t> packed(rows * words);
   std::vector<float> scales(rows * groups), biases(rows * groups);
-  each_row(source, [&](int64_t row, const std::byte* const planes[3]) {
+  read_rows(source, [&](int64_t row, const std::byte* const planes[3]) {
     std::vector<uint8_t> q(cols);
     float* scale = &scales[row * groups];
     float* bias = &biases[row * groups];
@@ -75,13 +64,8 @@ Weights affine_of(const MatrixSource& source, const Grading& g) {
     for (int64_t i = 0; i < groups; i++) {
       bias[i] = (g.has_min ? bias[i] : 0.0f) - scale[i] * static_cast<float>(g.zero);
     }
-    uint32_t* out = &packed[row * words];
-    for (int64_t i = 0; i < cols; i++) {
-      const int64_t bit = i * g.bits;
-      const uint64_t shifted = uint64_t{q[i]} << (bit % 32);
-      out[bit / 32] |= static_cast<uint32_t>(shifted);
-      if (shifted >> 32) out[bit / 32 + 1] |= static_cast<uint32_t>(shifted >> 32);
-    }
+    BitWriter writer(reinterpret_cast<std::byte*>(&packed[row * words]), g.bits);
+    for (const uint8_t value : q) writer.put(value);
   });
   const auto half = [&](const std::vector<float>& values) {
     return mx::astype(array(values.data(), shape(rows, groups)), mx::float16);
