@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <fstream>
 #include <limits>
 #include <optional>
@@ -72,6 +73,14 @@ uint64_t free_disk(const std::filesystem::path& path) {
   std::error_code error;
   const auto space = std::filesystem::space(path, error);
   return error ? 0 : space.available;
+}
+
+std::filesystem::path cache_folder() {
+  const char* cache = std::getenv("XDG_CACHE_HOME");
+  if (cache && *cache) return std::filesystem::path(cache) / "ominix";
+  const char* home = std::getenv("HOME");
+  if (home && *home) return std::filesystem::path(home) / ".cache/ominix";
+  return {};
 }
 
 }  // namespace ominix

@@ -13,4 +13,7 @@ uint64_t peak_memory();
 // Free bytes on the file system of `path`; 0 when unknown.
 uint64_t free_disk(const std::filesystem::path& path);
 
+// $XDG_CACHE_HOME/ominix or ~/.cache/ominix; empty where neither variable is set.
+std::filesystem::path cache_folder();
+
 }  // namespace ominix

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/system.h"
 #include "formats/checkpoint_files.h"
 #include "formats/shown.h"
 #include "store/disk.h"
@@ -85,8 +86,8 @@ std::optional<fs::path> environment(const char* name) {
 
 fs::path Store::default_root() {
   if (auto path = environment("OMINIX_HOME")) return *path;
-  if (auto path = environment("XDG_CACHE_HOME")) return *path / "ominix";
-  return home(".cache/ominix");
+  if (const fs::path path = cache_folder(); !path.empty()) return path;
+  return home(".cache/ominix");  // an Error that says what to set
 }
 
 fs::path Store::default_hugging_face_cache() {

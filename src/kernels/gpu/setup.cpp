@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <string>
 
+#include "base/system.h"
 #include "kernels/gpu/gpu.h"
 #include "mlx/backend/gpu/device_info.h"
 #include "mlx/ops.h"
@@ -28,14 +29,6 @@ fs::path private_folder(const fs::path& path) {
   const bool ours = ::lstat(path.c_str(), &found) == 0 && S_ISDIR(found.st_mode) &&
                     found.st_uid == ::geteuid() && (found.st_mode & 077) == 0;
   return ours ? path : fs::path();
-}
-
-fs::path cache_folder() {
-  const char* cache = std::getenv("XDG_CACHE_HOME");
-  const char* home = std::getenv("HOME");
-  if (cache && *cache) return fs::path(cache) / "ominix";
-  if (home && *home) return fs::path(home) / ".cache" / "ominix";
-  return {};
 }
 
 std::string architecture() {
