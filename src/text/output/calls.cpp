@@ -298,6 +298,18 @@ size_t CallEnd::find(std::string_view text) {
   }
 }
 
+bool CallEnd::passes_quoted(char c) {
+  if (quote_ == 0) return false;
+  if (escaped_) {
+    escaped_ = false;
+  } else if (c == '\\') {
+    escaped_ = true;
+  } else if (c == quote_) {
+    quote_ = 0;
+  }
+  return true;
+}
+
 size_t CallEnd::tagged(std::string_view text) {
   const bool json = format_ == ToolFormat::json_tags;
   const bool python = format_ == ToolFormat::pythonic_tags;
@@ -309,16 +321,7 @@ size_t CallEnd::tagged(std::string_view text) {
   for (; at_ < text.size(); ++at_) {
     const char c = text[at_];
     if (json || python) {
-      if (quote_ != 0) {
-        if (escaped_) {
-          escaped_ = false;
-        } else if (c == '\\') {
-          escaped_ = true;
-        } else if (c == quote_) {
-          quote_ = 0;
-        }
-        continue;
-      }
+      if (passes_quoted(c)) continue;
       if (c == '"' || (python && c == '\'')) quote_ = c;
     } else if (inside_value_) {
       if (undecided(text, close)) return text.npos;
@@ -346,16 +349,7 @@ size_t CallEnd::balanced(std::string_view text) {
   }
   for (; at_ < text.size(); ++at_) {
     const char c = text[at_];
-    if (quote_ != 0) {
-      if (escaped_) {
-        escaped_ = false;
-      } else if (c == '\\') {
-        escaped_ = true;
-      } else if (c == quote_) {
-        quote_ = 0;
-      }
-      continue;
-    }
+    if (passes_quoted(c)) continue;
     if (format_ == ToolFormat::bracket_mark && !opened_ && c == '[') {
       // [CALL_ID] and [ARGS] of the head are no lists.
       bool head = false;

@@ -46,6 +46,8 @@ class CallEnd {
   bool undecided(std::string_view text, std::string_view tag) const {
     return tag.starts_with(text.substr(at_));
   }
+  // Whether `c` belongs to a string in quotes: inside it, or its end.
+  bool passes_quoted(char c);
   size_t tagged(std::string_view text);
   size_t balanced(std::string_view text);
 
