@@ -208,6 +208,7 @@ void eval_files(Engine& engine, const std::shared_ptr<const Model>& model,
                 const EvalOptions& options) {
   const auto results = runtime::eval_tensors(engine, model, formats::Safetensors(in), options);
   std::vector<formats::SafetensorsEntry> entries;
+  entries.reserve(results.size());
   for (const runtime::NamedTensor& t : results) entries.push_back({t.name, t.type, t.shape});
   formats::SafetensorsWriter writer(out, entries);
   for (const runtime::NamedTensor& t : results) writer.append(t.bytes);

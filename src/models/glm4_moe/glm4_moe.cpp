@@ -54,20 +54,19 @@ array SparseMlp::operator()(const array& x) const {
   return shared_experts_ ? shared::sum(routed, (*shared_experts_)(x)) : routed;
 }
 
-Mlp::Mlp(const Config& c, const weights::Scope& w, bool sparse)
-    : mlp_([&]() -> decltype(mlp_) {
-        if (sparse) return SparseMlp(c, w);
-        return shared::SwiGlu(w, c.hidden_size, c.intermediate_size);
-      }()) {}
+namespace {
 
-array Mlp::operator()(const array& x) const {
-  return std::visit([&](const auto& mlp) { return mlp(x); }, mlp_);
+Mlp make_mlp(const Config& c, const weights::Scope& w, bool sparse) {
+  if (sparse) return {SparseMlp(c, w)};
+  return {shared::SwiGlu(w, c.hidden_size, c.intermediate_size)};
 }
+
+}  // namespace
 
 Model::Model(const Config& c, const weights::Scope& w)
     : Decoder(c, w, kernels::RopePairs::half, [&c](const weights::Scope& layer, int i) {
         return Layer(c, layer, i, {.qkv_bias = c.attention_bias, .qk_norm = c.use_qk_norm},
-                     Mlp(c, layer / "mlp", i >= c.first_k_dense_replace));
+                     make_mlp(c, layer / "mlp", i >= c.first_k_dense_replace));
       }) {}
 
 namespace {

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <optional>
-#include <variant>
 
 #include "models/shared/decoder.h"
 #include "nn/moe.h"
@@ -33,15 +32,7 @@ class SparseMlp {
   std::optional<shared::SwiGlu> shared_experts_;
 };
 
-class Mlp {
- public:
-  Mlp(const Config& c, const weights::Scope& w, bool sparse);
-  array operator()(const array& x) const;
-
- private:
-  std::variant<shared::SwiGlu, SparseMlp> mlp_;
-};
-
+using Mlp = shared::DenseOrSparse<SparseMlp>;
 using Layer = shared::PreNormLayer<Mlp>;
 
 class Model : public shared::Decoder<Layer> {

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <variant>
 #include <vector>
 
 #include "models/shared/decoder.h"
@@ -32,15 +31,7 @@ class SparseMlp {
   nn::SwiGluExperts switch_mlp_;
 };
 
-class Mlp {
- public:
-  Mlp(const Config& c, const weights::Scope& w, bool sparse);
-  array operator()(const array& x) const;
-
- private:
-  std::variant<shared::SwiGlu, SparseMlp> mlp_;
-};
-
+using Mlp = shared::DenseOrSparse<SparseMlp>;
 using Layer = shared::PreNormLayer<Mlp>;
 
 class Model : public shared::Decoder<Layer> {

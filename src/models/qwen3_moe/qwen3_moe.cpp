@@ -44,15 +44,14 @@ array SparseMlp::operator()(const array& x) const {
   return switch_mlp_(x, nn::route_softmax(gate_(x), num_experts_per_tok_, norm_topk_prob_));
 }
 
-Mlp::Mlp(const Config& c, const weights::Scope& w, bool sparse)
-    : mlp_([&]() -> decltype(mlp_) {
-        if (sparse) return SparseMlp(c, w);
-        return shared::SwiGlu(w, c.hidden_size, c.intermediate_size);
-      }()) {}
+namespace {
 
-array Mlp::operator()(const array& x) const {
-  return std::visit([&](const auto& mlp) { return mlp(x); }, mlp_);
+Mlp make_mlp(const Config& c, const weights::Scope& w, bool sparse) {
+  if (sparse) return {SparseMlp(c, w)};
+  return {shared::SwiGlu(w, c.hidden_size, c.intermediate_size)};
 }
+
+}  // namespace
 
 Model::Model(const Config& c, const weights::Scope& w)
     : Decoder(c, w, kernels::RopePairs::half, [&c](const weights::Scope& layer, int i) {
@@ -62,7 +61,7 @@ Model::Model(const Config& c, const weights::Scope& w)
                       .o_bias = c.attention_bias,
                       .qk_norm = true,
                       .window = c.windows[at]},
-                     Mlp(c, layer / "mlp", c.sparse[at]));
+                     make_mlp(c, layer / "mlp", c.sparse[at]));
       }) {}
 
 namespace {

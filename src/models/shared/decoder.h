@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "mlx/array.h"
@@ -48,6 +49,19 @@ class SwiGlu {
  private:
   nn::Joined<2> gate_up_proj_;
   nn::Linear down_proj_;
+};
+
+// A family's mixture of experts or, in some of its layers, a dense MLP in its place.
+template <class Sparse>
+class DenseOrSparse {
+ public:
+  DenseOrSparse(std::variant<SwiGlu, Sparse> mlp) : mlp_(std::move(mlp)) {}
+  array operator()(const array& x) const {
+    return std::visit([&](const auto& mlp) { return mlp(x); }, mlp_);
+  }
+
+ private:
+  std::variant<SwiGlu, Sparse> mlp_;
 };
 
 array sum(const array& a, const array& b);
@@ -107,6 +121,7 @@ class Decoder : public TextModel {
 
   std::vector<kernels::KvSpec> state_spec() const override {
     std::vector<kernels::KvSpec> out;
+    out.reserve(layers_.size());
     for (const Layer& layer : layers_) out.push_back(layer.kv_spec());
     return out;
   }

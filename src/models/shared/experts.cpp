@@ -22,10 +22,12 @@ weights::Rules expert_rules(const std::string& block) {
       rename("blk.*.ffn_up_exps.*", "model.layers." + stack + "up_proj.*"),
       rename("blk.*.ffn_down_exps.*", "model.layers." + stack + "down_proj.*"),
   };
-  for (const std::string part : {"gate_proj", "up_proj", "down_proj"}) {
-    out.push_back(rename(experts + "*." + part + ".*", stack + part + ".*.*"));
-    for (const std::string plane : {"weight", "scales", "biases"})
-      out.push_back(split_stack(stack + part + "." + plane, stack + part + ".#." + plane));
+  for (const char* part : {"gate_proj", "up_proj", "down_proj"}) {
+    out.push_back(
+        rename(fmt::format("{}*.{}.*", experts, part), fmt::format("{}{}.*.*", stack, part)));
+    for (const char* plane : {"weight", "scales", "biases"})
+      out.push_back(split_stack(fmt::format("{}{}.{}", stack, part, plane),
+                                fmt::format("{}{}.#.{}", stack, part, plane)));
   }
   return out;
 }

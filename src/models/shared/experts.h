@@ -11,10 +11,10 @@ namespace ominix::models::shared {
 
 // The forms in which checkpoints hold SwiGLU experts, to the one that nn::SwiGluExperts asks for,
 // `BLOCK`.switch_mlp.gate_proj.E and so on (BLOCK is "mlp" in most families):
-//   transformers before 5   BLOCK.experts.E.gate_proj
-//   transformers 5          BLOCK.experts.gate_up_proj (E, 2 · inner, hidden), gate first, and
-//   down_proj mlx-lm                  BLOCK.switch_mlp.gate_proj, stacked GGUF blk.N.ffn_gate_exps,
-//   stacked
+// - transformers before 5: BLOCK.experts.E.gate_proj
+// - transformers 5: BLOCK.experts.gate_up_proj (E, 2 · inner, hidden), gate first, and down_proj
+// - mlx-lm: BLOCK.switch_mlp.gate_proj, stacked
+// - GGUF: blk.N.ffn_gate_exps, stacked
 weights::Rules expert_rules(const std::string& block);
 
 // Errors: corrupt_data unless 1 ≤ chosen ≤ count ≤ 4096.
